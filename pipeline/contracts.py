@@ -39,6 +39,7 @@ class FrameRef(BaseModel):
 
     native_id: str  # unique within the adapter, stable over runs
     group_id: str  # scene or sequence
+    stamp: str = ""  # changes when the source's bytes change, such as "size-mtime"; may be empty
 
 
 class SimAdapter(Protocol):

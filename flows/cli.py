@@ -1,0 +1,154 @@
+"""The command line: every command is the augmentation flow, up to the stage that it names.
+
+Heavy imports happen inside the commands, so that `parhelion --help` answers at once.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from parhelion.pipeline.run_config import RunConfig
+
+app = typer.Typer(
+    name="parhelion",
+    help="Draws the weather a street dataset lacks, and proves that the labels still hold.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Config = Annotated[
+    str, typer.Argument(help="A YAML file with a run's settings, or the name of a recipe.")
+]
+Out = Annotated[
+    Path | None, typer.Option(help="Folder of the run. Default: runs/NAME.", show_default=False)
+]
+Workers = Annotated[int, typer.Option(min=1, help="Worker processes. Any number, the same bytes.")]
+
+
+def _augment(config: "RunConfig", out: Path | None, workers: int, until: str = "report") -> None:
+    from parhelion.flows.launch import launch
+
+    launch(config, out or Path("runs") / config.name, workers=workers, until=until)
+
+
+def _load(config: str) -> "RunConfig":
+    from parhelion.flows.recipes import load_config
+
+    try:
+        return load_config(config)
+    except (ValueError, KeyError, OSError) as error:
+        typer.echo(f"{config}: {error}", err=True)
+        raise typer.Exit(2) from None
+
+
+@app.command()
+def demo(
+    out: Out = None,
+    workers: Workers = 2,
+    preview: Annotated[
+        bool, typer.Option(help="Small, roughly shaded frames: the same run in two minutes.")
+    ] = False,
+) -> None:
+    """The whole story on our own street: render, audit, draw what is missing, prove it, report."""
+    _augment(_load("demo-preview" if preview else "demo"), out, workers)
+
+
+@app.command()
+def ingest(config: Config, out: Out = None, workers: Workers = 2) -> None:
+    """Reads the frames of all sources; bad ones go to quarantine with a reason."""
+    _augment(_load(config), out, workers, until="ingest")
+
+
+@app.command()
+def audit(config: Config, out: Out = None, workers: Workers = 2) -> None:
+    """Counts what is there and what is missing, by weather, time of day and class."""
+    _augment(_load(config), out, workers, until="audit")
+
+
+@app.command()
+def fit(config: Config, out: Out = None, workers: Workers = 2) -> None:
+    """Fits the generators and the gate on training groups."""
+    _augment(_load(config), out, workers, until="fit")
+
+
+@app.command()
+def generate(config: Config, out: Out = None, workers: Workers = 2) -> None:
+    """Draws the missing frames and lets the gate judge them."""
+    _augment(_load(config), out, workers, until="generate")
+
+
+@app.command()
+def augment(config: Config, out: Out = None, workers: Workers = 2) -> None:
+    """Everything: from the sources to the dataset and its report."""
+    _augment(_load(config), out, workers)
+
+
+@app.command()
+def report(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
+) -> None:
+    """Writes the report of a finished run again, from its report.json."""
+    from parhelion.pipeline.report import rewrite_report
+
+    typer.echo(rewrite_report(run / "report"))
+
+
+@app.command()
+def replay(
+    frame_id: Annotated[list[str], typer.Argument(help="Ids of generated frames.")],
+    run: Annotated[Path, typer.Option(help="Folder of the run that drew them.")] = Path(
+        "runs/demo"
+    ),
+) -> None:
+    """Draws rows again from their provenance and compares the bytes."""
+    from parhelion.pipeline.replay import replay_frame
+
+    results = [replay_frame(run, one) for one in frame_id]
+    for result in results:
+        typer.echo(result.sentence)
+    raise typer.Exit(0 if all(result.same for result in results) else 1)
+
+
+@app.command()
+def serve(
+    config: Config,
+    out: Out = None,
+    workers: Workers = 2,
+    cron: Annotated[str | None, typer.Option(help='When to run, such as "0 2 * * *".')] = None,
+    interval: Annotated[
+        float | None, typer.Option(min=1, help="Seconds between the starts of runs.")
+    ] = None,
+) -> None:
+    """Runs the augmentation on a schedule until it is stopped (Ctrl-C)."""
+    from parhelion.flows.schedule import serve_augmentation
+
+    if (cron is None) == (interval is None):
+        typer.echo("serve wants one of --cron and --interval", err=True)
+        raise typer.Exit(2)
+    loaded = _load(config)
+    folder = out or Path("runs") / loaded.name
+    serve_augmentation(loaded, folder, workers=workers, cron=cron, interval_s=interval)
+
+
+@app.command("parts")
+def list_parts() -> None:
+    """Lists adapters with the layers they give, and generators with what they model."""
+    from parhelion.pipeline import parts
+
+    for folder in ("sim_adapters", "generators"):
+        typer.echo(folder)
+        for name in parts.names(folder):
+            doc = (parts.part(folder, name).__doc__ or "").strip().splitlines()[0]
+            typer.echo(f"  {name:12} {doc}")
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()
+
+
+if __name__ == "__main__":
+    main()
