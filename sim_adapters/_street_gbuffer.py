@@ -1,0 +1,200 @@
+"""Exact layers of one view by ray casting at pixel centres, and objects with their boxes.
+
+They come from the geometry alone and never from weather or hour, so twins share them bit by bit.
+Legend: H, W image height and width; pixel centres at +0.5; OpenCV camera axes.
+"""
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from parhelion.pipeline.frame import GIVES_LIGHT, IS_LIT, Camera, Depth, SceneObject
+from parhelion.pipeline.layers import box_area, clip_box, instance_boxes
+from parhelion.pipeline.scene_class import SceneClass
+from parhelion.sim_adapters._street_geometry import (
+    NOTHING,
+    Floats,
+    Geometry,
+    Hits,
+    Surfaces,
+    cast,
+    embree_scene,
+)
+from parhelion.sim_adapters._street_mesh import Part, Thing, View
+
+Number = TypeVar("Number", bound=np.generic)
+
+LENSES = frozenset({"lens_lamp", "lens_headlight", "lens_tail", "lens_traffic"})
+LIT_FROM = 0.06  # irradiance (units of Light.intensity per m^2) from which a surface counts as lit
+NEAREST_M = 0.1  # what lies closer to the camera plane is projected as if it lay here
+MIN_PIXELS = 6  # objects with fewer visible pixels are dropped
+SUBPIXELS = ((0.25, 0.25), (0.75, 0.25), (0.25, 0.75), (0.75, 0.75))
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class GBuffer:
+    """What a camera sees, apart from light."""
+
+    camera: Camera
+    depth: Depth  # (H, W) metres along the optical axis; +inf = sky
+    stencil: NDArray[np.uint8]  # (H, W)
+    instances: NDArray[np.int32]  # (H, W)
+    emissive: NDArray[np.uint8]  # (H, W) bits
+    objects: tuple[SceneObject, ...]
+    rays: Floats  # (H, W, 3) unit, world
+    surfaces: Surfaces  # of H * W rays in row order
+    lamp: Floats  # (H, W, 3) irradiance by artificial light
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Guides:
+    """Averages and samples over 2 x 2 points inside each pixel, for denoising and fog."""
+
+    albedo: Floats  # (H, W, 3) linear
+    normal: Floats  # (H, W, 3) world
+    depth: Floats  # (4, H, W) metres; +inf = sky
+
+
+def camera_of(view: View, width: int, height: int) -> Camera:
+    """The pinhole camera of a view at a size in pixels."""
+    f = width / 2 / np.tan(np.radians(view.fov_x_deg) / 2)
+    intrinsics = np.array([[f, 0, width / 2], [0, f, height / 2], [0, 0, 1]])
+    return Camera(intrinsics, view.camera_to_world)
+
+
+def rays(
+    camera: Camera, width: int, height: int, offset: tuple[float, float] = (0.5, 0.5)
+) -> tuple[Floats, Floats, Floats]:
+    """Origins (H*W, 3), unit directions (H*W, 3) and z per unit of length (H*W,)."""
+    x, y = np.meshgrid(np.arange(width) + offset[0], np.arange(height) + offset[1])
+    return rays_at(camera, x.ravel(), y.ravel())
+
+
+def rays_at(
+    camera: Camera, x: NDArray[np.float64], y: NDArray[np.float64]
+) -> tuple[Floats, Floats, Floats]:
+    """Rays through pixel positions x, y (R,), as `rays`."""
+    pixels = np.column_stack([x, y, np.ones_like(x)])
+    local = pixels @ np.linalg.inv(camera.intrinsics).T
+    length = np.linalg.norm(local, axis=1)
+    world = (local / length[:, None]) @ camera.camera_to_world[:3, :3].T
+    origins = np.broadcast_to(camera.camera_to_world[:3, 3], world.shape)
+    return origins.astype(np.float32), world.astype(np.float32), (1 / length).astype(np.float32)
+
+
+def gbuffer(geometry: Geometry, view: View, width: int, height: int) -> GBuffer:
+    """Every layer of a view, exact at pixel centres."""
+    camera, shape = camera_of(view, width, height), (height, width)
+    origins, directions, z_per_m = rays(camera, width, height)
+    hits = geometry.cast(origins, directions)
+    surfaces = geometry.surfaces(hits, origins, directions)
+    met = np.flatnonzero(surfaces.part != NOTHING)
+    lamp = np.zeros((len(hits.t), 3), dtype=np.float32)
+    lamp[met] = geometry.lamp_irradiance(surfaces.points[met], surfaces.normals[met])
+    parts = geometry.street.parts
+    instances = _table([p.instance for p in parts], 0, np.int32)[surfaces.part].reshape(shape)
+    return GBuffer(
+        camera=camera,
+        depth=_depth(hits, z_per_m).reshape(shape),
+        stencil=_table([int(p.scene_class) for p in parts], SceneClass.SKY, np.uint8)[
+            surfaces.part
+        ].reshape(shape),
+        instances=instances,
+        emissive=_emissive(parts, surfaces, lamp).reshape(shape),
+        objects=tuple(_objects(geometry, camera, instances)),
+        rays=directions.reshape(*shape, 3),
+        surfaces=surfaces,
+        lamp=lamp.reshape(*shape, 3),
+    )
+
+
+def guides(geometry: Geometry, camera: Camera, width: int, height: int) -> Guides:
+    """Albedo, normals and depth of 2 x 2 points inside each pixel."""
+    albedo, normal = (np.zeros((height * width, 3), dtype=np.float32) for _ in range(2))
+    depths = []
+    for offset in SUBPIXELS:
+        origins, directions, z_per_m = rays(camera, width, height, offset)
+        hits = geometry.cast(origins, directions)
+        surfaces = geometry.surfaces(hits, origins, directions)
+        albedo += surfaces.albedo / len(SUBPIXELS)
+        normal += surfaces.normals / len(SUBPIXELS)
+        depths.append(_depth(hits, z_per_m).reshape(height, width))
+    return Guides(
+        albedo=albedo.reshape(height, width, 3),
+        normal=normal.reshape(height, width, 3),
+        depth=np.stack(depths),
+    )
+
+
+def _depth(hits: Hits, z_per_m: Floats) -> Depth:
+    return (hits.t * z_per_m).astype(np.float32)
+
+
+def _table(values: list[int], nothing: int, dtype: type[Number]) -> NDArray[Number]:
+    # One entry more than there are parts: index NOTHING = -1 is the last one.
+    return np.array([*values, nothing], dtype=dtype)
+
+
+def gives_light(part: Part) -> bool:
+    """Whether a part glows when the lights are on."""
+    return part.glow is not None or part.material in LENSES
+
+
+def _emissive(parts: tuple[Part, ...], surfaces: Surfaces, lamp: Floats) -> NDArray[np.uint8]:
+    gives = _table([GIVES_LIGHT * gives_light(p) for p in parts], 0, np.uint8)[surfaces.part]
+    lit = np.where(lamp.max(axis=1) > LIT_FROM, np.uint8(IS_LIT), np.uint8(0))
+    return np.asarray(gives | lit)
+
+
+def _objects(geometry: Geometry, camera: Camera, instances: NDArray[np.int32]) -> list[SceneObject]:
+    boxes = instance_boxes(instances)
+    counts = np.bincount(instances.ravel())
+    height, width = instances.shape
+    found = []
+    for thing in geometry.street.things:
+        if thing.instance not in boxes or counts[thing.instance] < MIN_PIXELS:
+            continue
+        own = _own_corners(geometry, thing)
+        full = _projected_box(camera, own)
+        inside = clip_box(full, width, height)
+        centre = thing.corners_m.mean(axis=0)
+        visible = int(counts[thing.instance])
+        found.append(
+            SceneObject(
+                category=thing.category,
+                instance=thing.instance,
+                box_xyxy=boxes[thing.instance],
+                distance_m=max(float(camera.project(centre[None])[0, 2]), 0.0),
+                visibility=min(visible / max(_silhouette(own, camera, inside), visible), 1.0),
+                truncation=min(max(1 - box_area(inside) / box_area(full), 0.0), 1.0),
+                centre_m=(float(centre[0]), float(centre[1]), float(centre[2])),
+            )
+        )
+    return found
+
+
+def _own_corners(geometry: Geometry, thing: Thing) -> Floats:
+    """(F, 3, 3) the triangles of one thing."""
+    first, parts = geometry.first_face, geometry.street.parts
+    own = [i for i, part in enumerate(parts) if part.instance == thing.instance]
+    return np.concatenate([geometry.corners[first[i] : first[i + 1]] for i in own])
+
+
+def _projected_box(camera: Camera, corners: Floats) -> tuple[float, float, float, float]:
+    to_camera = np.linalg.inv(camera.camera_to_world)
+    local = corners.reshape(-1, 3) @ to_camera[:3, :3].T + to_camera[:3, 3]
+    local[:, 2] = np.maximum(local[:, 2], NEAREST_M)
+    pixels = (local / local[:, 2:]) @ camera.intrinsics.T
+    (x0, y0), (x1, y1) = pixels[:, :2].min(0), pixels[:, :2].max(0)
+    return float(x0), float(y0), float(x1), float(y1)
+
+
+def _silhouette(own: Floats, camera: Camera, box: tuple[float, float, float, float]) -> int:
+    """Pixels inside `box` that the thing would cover if it stood there alone."""
+    x0, y0 = np.floor(box[:2]).astype(int)
+    x1, y1 = np.ceil(box[2:]).astype(int)
+    x, y = np.meshgrid(np.arange(x0, x1) + 0.5, np.arange(y0, y1) + 0.5)
+    origins, directions, _ = rays_at(camera, x.ravel(), y.ravel())
+    return int((cast(embree_scene(own), origins, directions).face >= 0).sum())

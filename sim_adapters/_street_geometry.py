@@ -1,0 +1,193 @@
+"""A street as one triangle soup with an embree scene over it: what a ray meets there.
+
+Legend: R rays, F faces, N vertices, P parts. World axes as in `_street_mesh`, metres throughout.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from embreex.mesh_construction import TriangleMesh
+from embreex.rtcore_scene import EmbreeScene
+from numpy.typing import NDArray
+
+from parhelion.sim_adapters._street_mesh import Light, Part, Street
+
+Floats = NDArray[np.floating[Any]]
+Ints = NDArray[np.int32]
+
+NOTHING = -1
+SURFACE_OFFSET_M = 0.01  # shadow rays start this far off the surface they leave
+LAMP_HEAD_M = 0.4  # shadow rays end before the fixture that holds the light
+FAINT = 0.004  # irradiance below which a lamp is left out
+
+
+class Hits(NamedTuple):
+    """First surfaces along rays."""
+
+    face: Ints  # (R,) index, or NOTHING
+    t: Floats  # (R,) length along the unit direction, metres; +inf where nothing was met
+    barycentric: Floats  # (R, 2) weights of the second and third corner
+
+
+class Surfaces(NamedTuple):
+    """What the surfaces that rays met are like."""
+
+    part: Ints  # (R,) index into the street's parts, or NOTHING
+    points: Floats  # (R, 3) world
+    normals: Floats  # (R, 3) unit, towards the viewer
+    albedo: Floats  # (R, 3) linear
+
+
+@dataclass(frozen=True, eq=False)
+class Geometry:
+    """All parts of a street merged; the embree scene is built at first use."""
+
+    street: Street
+
+    @cached_property
+    def corners(self) -> Floats:
+        """(F, 3 corners, 3)."""
+        return np.concatenate([p.vertices[p.faces] for p in self.street.parts]).astype(np.float32)
+
+    @cached_property
+    def part_of_face(self) -> Ints:
+        counts = [len(p.faces) for p in self.street.parts]
+        return np.repeat(np.arange(len(counts), dtype=np.int32), counts)
+
+    @cached_property
+    def first_face(self) -> Ints:
+        """(P + 1,) where each part's faces begin."""
+        counts = [len(p.faces) for p in self.street.parts]
+        return np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
+
+    @cached_property
+    def scene(self) -> EmbreeScene:
+        return embree_scene(self.corners)
+
+    @cached_property
+    def corner_normals(self) -> Floats:
+        """(F, 3 corners, 3) unit; shared between neighbours on smooth parts, else the face's."""
+        return np.concatenate([part_normals(p) for p in self.street.parts])
+
+    @cached_property
+    def colours(self) -> Floats:
+        """(P, 3) linear."""
+        return np.array([p.colour for p in self.street.parts], dtype=np.float32)
+
+    def cast(self, origins: Floats, directions: Floats) -> Hits:
+        """First hits of R rays with unit directions."""
+        return cast(self.scene, origins, directions)
+
+    def blocked(self, origins: Floats, directions: Floats, reach_m: Floats) -> NDArray[np.bool_]:
+        """(R,) whether anything stands within `reach_m` along the rays."""
+        if not len(origins):
+            return np.zeros(0, dtype=bool)
+        hit = self.scene.run(origins, directions, dists=reach_m, query="OCCLUDED")
+        return np.asarray(hit >= 0)
+
+    def surfaces(self, hits: Hits, origins: Floats, directions: Floats) -> Surfaces:
+        """Part, point, normal and albedo under each hit; zeros where nothing was met."""
+        part = np.full(len(hits.face), NOTHING, dtype=np.int32)
+        normals, albedo, points = (np.zeros((len(part), 3), dtype=np.float32) for _ in range(3))
+        met = np.flatnonzero(hits.face >= 0)
+        face = hits.face[met]
+        part[met] = self.part_of_face[face]
+        points[met] = origins[met] + hits.t[met, None] * directions[met]
+        u, v = hits.barycentric[met, :1], hits.barycentric[met, 1:]
+        n0, n1, n2 = np.moveaxis(self.corner_normals[face], 1, 0)
+        n = _unit(n0 + u * (n1 - n0) + v * (n2 - n0))
+        towards = (n * directions[met]).sum(1, keepdims=True) <= 0
+        normals[met] = np.where(towards, n, -n)
+        albedo[met] = self._albedo(part[met], face, u, v)
+        return Surfaces(part, points, normals, albedo)
+
+    def _albedo(self, part: Ints, face: Ints, u: Floats, v: Floats) -> Floats:
+        albedo = self.colours[part]
+        for p in np.unique(part):
+            mesh = self.street.parts[p]
+            if mesh.texture is None or mesh.uv is None:
+                continue
+            here = np.flatnonzero(part == p)
+            uv = mesh.uv[mesh.faces[face[here] - self.first_face[p]]]
+            at = uv[:, 0] + u[here] * (uv[:, 1] - uv[:, 0]) + v[here] * (uv[:, 2] - uv[:, 0])
+            height, width = mesh.texture.shape[:2]
+            pixel = np.floor(at % 1 * (width, height)).astype(np.intp)
+            albedo[here] = mesh.texture[
+                np.minimum(pixel[:, 1], height - 1), np.minimum(pixel[:, 0], width - 1)
+            ]
+        return albedo
+
+    def lamp_irradiance(self, points: Floats, normals: Floats) -> Floats:
+        """Light of all lamps and headlights on R surface points, (R, 3), shadows included.
+
+        Spots fall off with the square of the distance and linearly between beam and cutoff angle.
+        """
+        irradiance = np.zeros((len(points), 3), dtype=np.float32)
+        for light in self.street.lights:
+            near, alone, to, distance = _unshadowed(light, points, normals)
+            starts = points[near] + SURFACE_OFFSET_M * normals[near]
+            reach = np.maximum(distance - LAMP_HEAD_M, 0.01).astype(np.float32)
+            open_way = ~self.blocked(starts, to, reach)
+            irradiance[near[open_way]] += alone[open_way]
+        return irradiance
+
+
+def _unshadowed(
+    light: Light, points: Floats, normals: Floats
+) -> tuple[NDArray[np.intp], Floats, Floats, Floats]:
+    """Which points a light could reach; its irradiance, direction and distance there."""
+    intensity = np.array(light.intensity, dtype=np.float32)
+    to = np.array(light.position_m, dtype=np.float32) - points
+    squared = (to * to).sum(1)
+    near = np.flatnonzero(squared * FAINT < intensity.max())
+    to, distance = to[near], np.sqrt(squared[near])
+    to /= np.maximum(distance, 1e-6)[:, None]
+    cosine = (to * normals[near]).sum(1)
+    factor = spot_falloff(light, -to) * np.maximum(cosine, 0) / np.maximum(squared[near], 0.01)
+    reached = factor * intensity.max() > FAINT
+    alone = factor[reached, None] * intensity
+    return near[reached], alone, np.ascontiguousarray(to[reached]), distance[reached]
+
+
+def spot_falloff(light: Light, directions: Floats) -> Floats:
+    """Share of full intensity along unit `directions` (R, 3) away from the light, (R,)."""
+    axis = np.array(light.direction, dtype=np.float32)
+    axis /= np.linalg.norm(axis)
+    angle = np.degrees(np.arccos(np.clip(directions @ axis, -1, 1)))
+    ramp = max(light.cutoff_deg - light.beam_deg, 1e-3)
+    return np.clip((light.cutoff_deg - angle) / ramp, 0, 1).astype(np.float32)
+
+
+def embree_scene(corners: Floats) -> EmbreeScene:
+    """An embree scene over triangles (F, 3, 3)."""
+    scene = EmbreeScene(robust=True)
+    TriangleMesh(scene, np.ascontiguousarray(corners))
+    return scene
+
+
+def cast(scene: EmbreeScene, origins: Floats, directions: Floats) -> Hits:
+    """First hits of R rays with unit directions in an embree scene."""
+    found = scene.run(origins, directions, output=1)
+    missed = found["primID"] < 0
+    t = np.where(missed, np.float32(np.inf), found["tfar"])
+    return Hits(found["primID"], t, np.stack([found["u"], found["v"]], axis=1))
+
+
+def part_normals(part: Part) -> Floats:
+    """(F, 3 corners, 3) unit normals; smooth parts weight the faces at a vertex by their area."""
+    corners = part.vertices[part.faces].astype(np.float32)
+    weighted = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    if not part.smooth:
+        return np.repeat(_unit(weighted)[:, None], 3, axis=1)
+    flat = part.faces.ravel()
+    sums = [
+        np.bincount(flat, np.repeat(weighted[:, axis], 3), len(part.vertices)) for axis in range(3)
+    ]
+    return np.asarray(_unit(np.stack(sums, axis=1).astype(np.float32))[part.faces])
+
+
+def _unit(vectors: Floats) -> Floats:
+    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return np.asarray(vectors / np.maximum(length, np.float32(1e-12)))

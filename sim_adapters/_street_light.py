@@ -1,0 +1,177 @@
+"""The light and air of a street: fifteen weathers at any hour, as numbers that renderers read.
+
+One table says what each weather is like, as ranges; a street draws its own values from them by its
+seed. Luminances are in kcd/m^2 and illuminances in klux, artificial lights in the builders' units.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from parhelion.pipeline.conditions import Conditions, Weather
+from parhelion.pipeline.seeds import rng
+
+Range = tuple[float, float]
+Colour = tuple[float, float, float]
+
+LATITUDE_DEG = 34.0  # of Los Angeles
+DECLINATION_DEG = 12.0  # of the sun on 22 April
+SOLAR_NOON_H = 12.7  # on a clock set to daylight saving time
+LAMPS_BELOW_DEG = 4.0  # lamps go on when the sun is lower
+LAMPS_GLOOM = 0.6  # or when clouds take more than this share of the daylight
+CONTRAST_LEFT = 0.05  # at the meteorological visibility (Koschmieder 1924; WMO's threshold)
+
+GREY: Colour = (1.0, 1.0, 1.0)
+NONE: Range = (0.0, 0.0)
+
+
+class Look(NamedTuple):
+    """What a weather is like; every pair is a range that a street draws from."""
+
+    cloud: Range  # share of the sky
+    turbidity: Range  # Preetham's T: 2 very clear, 10 hazy
+    visibility_m: Range
+    gloom: Range = NONE  # share of daylight that thick clouds take, beyond thin ones
+    rain_mm_h: Range = NONE
+    snow_mm_h: Range = NONE  # water equivalent
+    snow_cover: Range = NONE
+    wetness: Range = NONE
+    wind_m_s: Range = (0.0, 1.5)
+    tint: Colour = GREY  # of haze and clouds
+
+
+LOOKS: dict[Weather, Look] = {
+    Weather.EXTRA_SUNNY: Look((0.0, 0.03), (2.0, 2.3), (30e3, 50e3)),
+    Weather.CLEAR: Look((0.1, 0.22), (2.3, 3.0), (15e3, 30e3)),
+    Weather.CLOUDS: Look((0.5, 0.65), (2.6, 3.4), (8e3, 20e3)),
+    Weather.SMOG: Look((0.2, 0.4), (6.0, 8.0), (260, 420), tint=(1.0, 0.86, 0.62)),
+    Weather.FOGGY: Look((1.0, 1.0), (4.0, 6.0), (60, 130), wetness=(0.1, 0.3)),
+    Weather.OVERCAST: Look((0.97, 1.0), (3.0, 5.0), (3e3, 8e3), gloom=(0.1, 0.3)),
+    Weather.RAINING: Look(
+        (1.0, 1.0), (4.0, 6.0), (450, 900), (0.25, 0.4), (6.0, 16.0), wetness=(0.85, 1.0)
+    ),
+    Weather.THUNDER_STORM: Look(
+        (1.0, 1.0),
+        (5.0, 7.0),
+        (220, 380),
+        (0.72, 0.82),
+        (25.0, 50.0),
+        wetness=(1.0, 1.0),
+        wind_m_s=(3.0, 6.0),
+        tint=(0.86, 0.93, 1.0),
+    ),
+    Weather.CLEARING: Look((0.4, 0.55), (2.2, 2.8), (6e3, 12e3), wetness=(0.6, 0.85)),
+    Weather.NEUTRAL: Look((0.7, 0.8), (4.0, 5.0), (6e3, 12e3)),
+    Weather.SNOWING: Look(
+        (1.0, 1.0), (3.0, 5.0), (320, 600), (0.1, 0.25), NONE, (1.2, 2.5), (0.75, 0.95)
+    ),
+    Weather.BLIZZARD: Look(
+        (1.0, 1.0),
+        (4.0, 6.0),
+        (70, 130),
+        (0.2, 0.35),
+        NONE,
+        (5.0, 9.0),
+        (0.95, 1.0),
+        wind_m_s=(4.0, 7.0),
+    ),
+    Weather.SNOWLIGHT: Look(
+        (0.8, 0.9), (3.0, 4.0), (1200, 2500), (0.0, 0.1), NONE, (0.35, 0.8), (0.35, 0.6)
+    ),
+    Weather.CHRISTMAS: Look((0.93, 1.0), (2.5, 3.5), (4e3, 9e3), (0.0, 0.1), snow_cover=(0.9, 1.0)),
+    Weather.HALLOWEEN: Look(
+        (0.75, 0.9), (7.0, 9.0), (170, 300), (0.55, 0.68), tint=(0.95, 0.72, 0.58)
+    ),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ambience:
+    """The drawn light and air of one street under one weather at one hour."""
+
+    weather: Weather
+    hour: float
+    seed: int
+    sun: tuple[float, float, float]  # unit vector towards it, world axes
+    cloud: float
+    turbidity: float
+    visibility_m: float
+    gloom: float
+    rain_mm_h: float
+    snow_mm_h: float
+    snow_cover: float
+    wetness: float
+    wind_m_s: float
+    tint: Colour
+
+    @property
+    def sun_altitude_deg(self) -> float:
+        return float(np.degrees(np.arcsin(self.sun[2])))
+
+    @property
+    def extinction_per_m(self) -> float:
+        """Koschmieder: contrast exp(-beta d) falls to 5 % at the visibility."""
+        return float(-np.log(CONTRAST_LEFT) / self.visibility_m)
+
+    @property
+    def lamps_on(self) -> bool:
+        return self.sun_altitude_deg < LAMPS_BELOW_DEG or self.gloom > LAMPS_GLOOM
+
+    @property
+    def daylight(self) -> float:
+        """0 in full night, 1 from a sun altitude of 8 degrees: how far eyes and cameras adapt."""
+        return float(np.clip((self.sun_altitude_deg + 8) / 16, 0, 1))
+
+    def conditions(self, driving_side: str) -> Conditions:
+        """What was drawn, as the record has it."""
+        return Conditions(
+            weather=self.weather,
+            native=self.weather.value,
+            hour=self.hour,
+            visibility_m=round(self.visibility_m, 1),
+            rain_mm_h=round(self.rain_mm_h, 2),
+            snow_cover=round(self.snow_cover, 3),
+            wetness=round(self.wetness, 3),
+            cloud=round(self.cloud, 3),
+            sun_altitude_deg=round(self.sun_altitude_deg, 2),
+            driving_side=driving_side,
+        )
+
+
+def ambience(
+    weather: Weather, hour: float, seed: int, looks: dict[Weather, Look] = LOOKS
+) -> Ambience:
+    """Light and air of street `seed`. Raises ValueError for a weather that is not in the table."""
+    if weather not in looks:
+        known = ", ".join(w.value for w in looks)
+        raise ValueError(f"no look for weather {weather.value!r}; there are: {known}")
+    look = looks[weather]
+    random = rng("street.light", seed, weather.value)
+    ranges: dict[str, Range] = {n: getattr(look, n) for n in look._fields if n != "tint"}
+    drawn = {name: float(random.uniform(*limits)) for name, limits in ranges.items()}
+    facing = float(rng("street.azimuth", seed).uniform(0, 2 * np.pi))
+    sun = sun_direction(hour, facing)
+    return Ambience(
+        weather=weather,
+        hour=hour,
+        seed=seed,
+        sun=(float(sun[0]), float(sun[1]), float(sun[2])),
+        tint=look.tint,
+        **drawn,
+    )
+
+
+def sun_direction(hour: float, facing_rad: float) -> NDArray[np.float64]:
+    """Unit vector (3,) towards the sun at a clock hour, in a street turned by `facing_rad`.
+
+    The usual formula of spherical astronomy from latitude, declination and hour angle.
+    """
+    phi, delta = np.radians(LATITUDE_DEG), np.radians(DECLINATION_DEG)
+    h = np.radians(15 * (hour - SOLAR_NOON_H))
+    up = np.sin(phi) * np.sin(delta) + np.cos(phi) * np.cos(delta) * np.cos(h)
+    west = np.cos(delta) * np.sin(h)
+    south = np.sin(phi) * np.cos(delta) * np.cos(h) - np.cos(phi) * np.sin(delta)
+    c, s = np.cos(facing_rad), np.sin(facing_rad)
+    return np.array([c * west - s * south, s * west + c * south, up])

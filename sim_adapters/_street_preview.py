@@ -1,0 +1,71 @@
+"""Quick shading of a G-buffer in numpy, for tests and previews: Lambert, sun, dome and lamps."""
+
+import numpy as np
+
+from parhelion.sim_adapters._street_gbuffer import GBuffer
+from parhelion.sim_adapters._street_geometry import (
+    NOTHING,
+    SURFACE_OFFSET_M,
+    Floats,
+    Geometry,
+)
+from parhelion.sim_adapters._street_light import Ambience
+from parhelion.sim_adapters._street_sky import key_light, sky_radiance
+from parhelion.sim_adapters._street_weather import covered
+
+SNOW_ALBEDO = 0.82
+WET_DARKENING = 0.5
+HORIZON_M = 1e4
+
+
+def shade(geometry: Geometry, g: GBuffer, air: Ambience) -> Floats:
+    """Linear radiance (H, W, 3) without fog, rain or falling snow."""
+    height, width = g.depth.shape
+    radiance = np.zeros((height * width, 3), dtype=np.float32)
+    directions = g.rays.reshape(-1, 3)
+    met = g.surfaces.part != NOTHING
+    radiance[~met] = sky_radiance(air, directions[~met])
+    there = np.flatnonzero(met)
+    normals, points = g.surfaces.normals[there], g.surfaces.points[there]
+    light = _dome_light(air, normals) + _key_light(geometry, air, points, normals)
+    if air.lamps_on:
+        light += g.lamp.reshape(-1, 3)[there]
+    radiance[there] = _albedo(g.surfaces.albedo[there], normals, points, air) / np.pi * light
+    if air.lamps_on:
+        glow = np.array([p.glow or (0.0, 0.0, 0.0) for p in geometry.street.parts])
+        radiance[there] += glow[g.surfaces.part[there]].astype(np.float32)
+    return radiance.reshape(height, width, 3)
+
+
+def _albedo(albedo: Floats, normals: Floats, points: Floats, air: Ambience) -> Floats:
+    upward = np.maximum(normals[:, 2:], 0)
+    wet = albedo * (1 - WET_DARKENING * air.wetness * upward)
+    snow = covered(normals, points, air)[:, None]
+    return np.asarray(wet + snow * (SNOW_ALBEDO - wet), dtype=np.float32)
+
+
+def _dome_light(air: Ambience, normals: Floats) -> Floats:
+    """Irradiance (R, 3) of the dome: its upper and its horizontal mean, mixed by the normal."""
+    ring = np.linspace(0, 2 * np.pi, 12, endpoint=False)
+    halves = []
+    for z in (0.8, 0.2):
+        r = np.sqrt(1 - z * z)
+        around = np.stack([r * np.cos(ring), r * np.sin(ring), np.full_like(ring, z)], axis=1)
+        halves.append(sky_radiance(air, around.astype(np.float32)).mean(axis=0))
+    up = (normals[:, 2:] + 1) / 2
+    share_seen = 0.25 + 0.65 * up  # street canyons hide part of the dome
+    return np.asarray(np.pi * share_seen * (up * halves[0] + (1 - up) * halves[1]))
+
+
+def _key_light(geometry: Geometry, air: Ambience, points: Floats, normals: Floats) -> Floats:
+    towards, klux = key_light(air)
+    direction = towards.astype(np.float32)
+    cosine = np.maximum(normals @ direction, 0)
+    if klux.max() <= 0:
+        return np.zeros_like(points)
+    facing = np.flatnonzero(cosine > 0)
+    starts = points[facing] + SURFACE_OFFSET_M * normals[facing]
+    ways = np.repeat(direction[None], len(facing), axis=0)
+    reach = np.full(len(facing), HORIZON_M, dtype=np.float32)
+    cosine[facing[geometry.blocked(starts, ways, reach)]] = 0
+    return np.asarray(cosine[:, None] * klux, dtype=np.float32)

@@ -1,0 +1,180 @@
+"""The built-in street simulator: random street scenes under any of fifteen weathers at any hour.
+
+Nothing to install, no window, no graphics card: mitsuba traces the light, embree gives exact
+layers. Twins (one view under several conditions) share every layer bit by bit.
+"""
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import Annotated, ClassVar, Literal, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from parhelion.pipeline.bad_frame import BadFrame, Reason
+from parhelion.pipeline.conditions import Weather
+from parhelion.pipeline.contracts import FrameRef, PartConfig
+from parhelion.pipeline.frame import Frame
+from parhelion.pipeline.provenance import Kind, Numerics, Provenance, Source
+from parhelion.pipeline.seeds import digest, seed_of
+from parhelion.pipeline.version import __version__
+from parhelion.sim_adapters import _street_preview, _street_weather
+from parhelion.sim_adapters._street_gbuffer import GBuffer, gbuffer
+from parhelion.sim_adapters._street_geometry import Geometry
+from parhelion.sim_adapters._street_light import Ambience, ambience
+from parhelion.sim_adapters._street_scene import LABEL_SPACE, build_street
+
+Quality = Literal["preview", "full", "judge"]
+
+
+class StreetConditions(PartConfig):
+    """One weather at one hour."""
+
+    weather: Weather = Weather.CLEAR
+    hour: Annotated[float, Field(ge=0, lt=24)] = 13.0
+
+
+class StreetConfig(PartConfig):
+    """Which streets, from how many cameras, under which conditions, and how well drawn."""
+
+    seed: int = 0
+    scenes: Annotated[int, Field(ge=1)] = 4
+    first_scene: Annotated[int, Field(ge=0)] = 0  # number of the first one
+    views: Annotated[int, Field(ge=1, le=16)] = 1  # cameras in each scene
+    width: Annotated[int, Field(ge=16, le=4096)] = 256  # pixels
+    height: Annotated[int, Field(ge=16, le=4096)] = 144  # pixels
+    samples: Annotated[int, Field(ge=1, le=4096)] = 16  # light paths per pixel; preview takes none
+    quality: Quality = "full"
+    conditions: Annotated[tuple[StreetConditions, ...], Field(min_length=1)] = (StreetConditions(),)
+    pairing: Literal["cycle", "every"] = "cycle"  # one condition per view in turn, or all: twins
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        if len(set(self.conditions)) < len(self.conditions):
+            raise ValueError("conditions: wanted each weather and hour once, got some twice")
+        return self
+
+
+class Shot(NamedTuple):
+    """One frame that the simulator can draw."""
+
+    scene: int
+    view: int
+    conditions: StreetConditions
+
+    @property
+    def native_id(self) -> str:
+        weather, hour = self.conditions.weather.value, self.conditions.hour
+        return f"scene-{self.scene:05d}/view-{self.view}/{weather}-{hour}"
+
+
+class Stage:
+    """The scene at hand with what its frames share: geometry, ray caster and G-buffers."""
+
+    def __init__(self, seed: int, views: int) -> None:
+        self.seed = seed
+        self.geometry = Geometry(build_street(seed, views))
+        self._gbuffers: dict[int, GBuffer] = {}
+
+    def gbuffer(self, view: int, width: int, height: int) -> GBuffer:
+        """The exact layers of a view, cast at first use."""
+        if view not in self._gbuffers:
+            street_view = self.geometry.street.views[view]
+            self._gbuffers[view] = gbuffer(self.geometry, street_view, width, height)
+        return self._gbuffers[view]
+
+
+class Street:
+    """Adapter of the built-in simulator."""
+
+    VERSION: ClassVar[str] = "1"
+    Config: ClassVar[type[PartConfig]] = StreetConfig
+    gives: ClassVar[frozenset[str]] = frozenset(
+        {"stencil", "emissive", "depth", "instances", "objects", "camera"}
+    )
+
+    def __init__(self, config: StreetConfig) -> None:
+        self.config = config
+        self._stage: tuple[int, Stage] | None = None
+
+    @cached_property
+    def _shots(self) -> dict[str, Shot]:
+        return {shot.native_id: shot for shot in self._all_shots()}
+
+    def _all_shots(self) -> Iterator[Shot]:
+        c = self.config
+        for scene in range(c.first_scene, c.first_scene + c.scenes):
+            for view in range(c.views):
+                if c.pairing == "cycle":
+                    turn = (scene * c.views + view) % len(c.conditions)
+                    yield Shot(scene, view, c.conditions[turn])
+                else:
+                    yield from (Shot(scene, view, each) for each in c.conditions)
+
+    def _group(self, scene: int) -> str:
+        return f"street-{self.config.seed}-{scene:05d}"
+
+    def index(self) -> Sequence[FrameRef]:
+        """All frames, scene after scene, so that what a scene shares is made once."""
+        return [
+            FrameRef(native_id=name, group_id=self._group(shot.scene))
+            for name, shot in self._shots.items()
+        ]
+
+    def read(self, ref: FrameRef) -> Frame:
+        """Draws one frame. Raises BadFrame for a frame that is not in the index."""
+        if ref.native_id not in self._shots:
+            raise BadFrame(
+                Reason.MISSING_FILE,
+                f"wanted a frame of this street's index, got {ref.native_id!r}",
+            )
+        shot, c = self._shots[ref.native_id], self.config
+        stage = self._stage_of(shot.scene)
+        g = stage.gbuffer(shot.view, c.width, c.height)
+        air = ambience(shot.conditions.weather, shot.conditions.hour, stage.seed)
+        made_from = (self.VERSION, c.seed, shot.native_id, c.width, c.height, c.samples, c.quality)
+        return Frame(
+            frame_id=digest("street", *made_from)[:32],
+            image=self._image(stage, shot, g, air),
+            conditions=air.conditions(stage.geometry.street.driving_side),
+            stencil=g.stencil,
+            label_space=LABEL_SPACE,
+            emissive=g.emissive,
+            depth=g.depth,
+            instances=g.instances,
+            objects=g.objects,
+            camera=g.camera,
+            provenance=self._provenance(shot, stage.seed),
+        )
+
+    def _stage_of(self, scene: int) -> Stage:
+        if self._stage is None or self._stage[0] != scene:
+            seed = seed_of("street", self.config.seed, scene)
+            self._stage = (scene, Stage(seed, self.config.views))
+        return self._stage[1]
+
+    def _image(self, stage: Stage, shot: Shot, g: GBuffer, air: Ambience) -> NDArray[np.uint8]:
+        linear = _street_preview.shade(stage.geometry, g, air)
+        hazy = _street_weather.between(linear, g, g.depth[None], stage.geometry.street.lights, air)
+        return _street_weather.camera(hazy, air)
+
+    def _provenance(self, shot: Shot, seed: int) -> Provenance:
+        group = self._group(shot.scene)
+        return Provenance(
+            kind=Kind.SIMULATED,
+            source=Source(
+                adapter="street",
+                dataset=f"street-{self.config.seed}",
+                native_id=shot.native_id,
+                licence="Apache-2.0",
+            ),
+            group_id=group,
+            twin_id=f"{group}/view-{shot.view}",
+            seed=seed,
+            numerics=Numerics.of("mitsuba", "embreex", "pyoidn", "numpy", "opencv-python-headless"),
+            code_version=__version__,
+        )
+
+
+PART = Street
