@@ -1,0 +1,137 @@
+"""Who does the chunks: this process, or a pool of processes that end with it."""
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from types import TracebackType
+from typing import Self
+
+from parhelion.pipeline.engine import run_chunk
+from parhelion.pipeline.receipts import Chunk, Receipt
+from parhelion.pipeline.threads import one_thread_children
+
+RESTARTS = 3  # a worker that dies alone (out of memory, killed) does not end the run
+
+
+class Inline:
+    """Chunks one after another, in this process."""
+
+    def map(self, chunks: Sequence[Chunk]) -> Iterator[Receipt]:
+        return map(run_chunk, chunks)
+
+
+class SpawnPool:
+    """Chunks in spawned processes, one thread each; `with SpawnPool(2) as pool`.
+
+    Workers live as long as the pool, so that models that they cache are loaded once. `blocked`
+    names modules that they must not import: without torch a render worker needs 28 MB, not 511.
+    """
+
+    def __init__(self, workers: int, blocked: tuple[str, ...] = ()) -> None:
+        if workers < 1:
+            raise ValueError(f"a pool has at least one worker, got {workers}")
+        self.workers, self._blocked = workers, blocked
+        self._pool: ProcessPoolExecutor | None = None
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close(kill=error is not None)
+
+    def close(self, *, kill: bool = False) -> None:
+        """Ends the workers: after their chunk, or at once."""
+        with self._lock:
+            self._closed = True
+            pool, self._pool = self._pool, None
+        if pool is None:
+            return
+        if kill:
+            # The standard library offers no way to stop a running task before Python 3.14.
+            for process in list((pool._processes or {}).values()):
+                process.kill()
+        pool.shutdown(wait=True, cancel_futures=True)
+
+    def map(self, chunks: Sequence[Chunk]) -> Iterator[Receipt]:
+        """Receipts as they come. Raises what a chunk raises; the chunks not yet begun are left."""
+        threads = ThreadPoolExecutor(self.workers)
+        futures = [threads.submit(self.run, chunk) for chunk in chunks]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        finally:
+            threads.shutdown(wait=False, cancel_futures=True)
+
+    def run(self, chunk: Chunk) -> Receipt:
+        """One chunk in a worker; callable from several threads at once.
+
+        Where a worker dies, the pool is made anew and the chunk given out again, three times.
+        Raises BrokenProcessPool after that, and whatever the chunk itself raises.
+        """
+        for attempt in range(RESTARTS + 1):
+            pool, future = self._submitted(chunk)
+            try:
+                return future.result()
+            except BrokenProcessPool:
+                if attempt == RESTARTS or self._closed:
+                    raise
+                self._drop(pool)
+        raise AssertionError("the last attempt returns or raises")
+
+    def _submitted(self, chunk: Chunk) -> tuple[ProcessPoolExecutor, Future[Receipt]]:
+        # Workers are started while tasks are handed in, and take over the environment then.
+        with self._lock, one_thread_children():
+            if self._closed:
+                raise RuntimeError("this pool is closed; chunks need an open one")
+            if self._pool is None:
+                self._pool = ProcessPoolExecutor(
+                    self.workers,
+                    multiprocessing.get_context("spawn"),
+                    initializer=start_worker,
+                    initargs=(self._blocked,),
+                )
+            try:
+                return self._pool, self._pool.submit(run_chunk, chunk)
+            except BrokenProcessPool as error:  # broken since the last chunk, by another thread's
+                failed: Future[Receipt] = Future()
+                failed.set_exception(error)
+                return self._pool, failed
+
+    def _drop(self, broken: ProcessPoolExecutor) -> None:
+        with self._lock:
+            if self._pool is broken:
+                self._pool = None
+        broken.shutdown(wait=True, cancel_futures=True)
+
+
+def start_worker(blocked: tuple[str, ...] = ()) -> None:
+    """Initialiser of a spawned worker: ends with its parent, leaves Ctrl-C to it."""
+    end_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for module in blocked:
+        sys.modules[module] = None  # type: ignore[assignment]
+
+
+def end_with_parent() -> None:
+    """Ends this spawned process as soon as the one that started it is gone, however it went."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        raise RuntimeError("only a process started by multiprocessing can end with its parent")
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, name="end-with-parent", daemon=True).start()
