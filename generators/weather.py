@@ -1,0 +1,231 @@
+"""Weather by physics, p(x | y, parent): fog, rain, snow, clouds and night on dry day frames.
+
+Nothing is trained. Depth says how much air lies between, normals where snow lies, the ground's
+plane what a wet road mirrors, the emissive layer which lamps burn. All fifteen weathers at any
+hour; the physics is drawn per request, unless the request states it, and recorded.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal, Self
+
+import numpy as np
+from pydantic import Field
+
+from parhelion.generators import _weather_refusals as refusals
+from parhelion.generators._linear_light import Linear, Mask, exposure_gain, to_linear, to_srgb
+from parhelion.generators._surface import Surface, distance_m
+from parhelion.generators._weather_fog import Fog, fogged, transmission
+from parhelion.generators._weather_hours import DAY, hour_light, hour_of
+from parhelion.generators._weather_picture import Drawn, draw, picture
+from parhelion.generators._weather_recipes import RECIPES, Recipe
+from parhelion.pipeline.conditions import Conditions, TimeOfDay
+from parhelion.pipeline.conditions import Weather as WeatherName
+from parhelion.pipeline.contracts import (
+    CannotHonour,
+    FitReport,
+    PartConfig,
+    Progress,
+    Request,
+    TrainingData,
+    silent,
+)
+from parhelion.pipeline.descent import descend, generator_step, require_layers
+from parhelion.pipeline.frame import Annotation, Frame, Image, with_ignored
+from parhelion.pipeline.layers import instance_boxes
+from parhelion.pipeline.provenance import Numerics
+from parhelion.pipeline.seeds import rng
+
+
+class WeatherConfig(PartConfig):
+    """How weather is drawn; the ranges of each weather stand in `_weather_recipes.RECIPES`."""
+
+    recipes: dict[WeatherName, Recipe] = Field(
+        default={}
+    )  # in place of the ranges that come with us
+    # "air": the plain fog formula and nothing else, for sources that know only depth.
+    effects: Literal["all", "air"] = "all"
+    auto_exposure: bool = True  # by day the camera answers to a brighter or darker picture
+    exposure_key: Annotated[float, Field(gt=0, lt=1)] = 0.26  # mean luminance that it aims at
+    exposure_range: tuple[float, float] = (0.85, 1.2)  # gains that it may use
+    # A surface of which less light than this arrives is hidden: its label becomes IGNORE.
+    hidden_below: Annotated[float, Field(ge=0, lt=1)] = 0.02
+    unknown_depth_at_most: Annotated[float, Field(ge=0, le=1)] = 0.2  # share of nan pixels
+
+
+class Weather:
+    """The generator."""
+
+    VERSION: ClassVar[str] = "1"
+    Config: ClassVar[type[PartConfig]] = WeatherConfig
+    needs_fit: ClassVar[bool] = False
+    models: str = "p(x | y, parent)"
+
+    def __init__(self, config: WeatherConfig) -> None:
+        self.config = config
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """Depth at least; lamps need the emissive layer too, and objects where vehicles are."""
+        alone = self.config.effects == "air"
+        return frozenset({"depth"} if alone else {"depth", "stencil", "camera"})
+
+    def refusal(self, conditions: Conditions) -> str | None:
+        reason = refusals.asked(conditions)
+        if reason is None and self.config.effects == "air":
+            return self._beyond_air(conditions)
+        return reason
+
+    def fit(
+        self, data: TrainingData, workdir: Path, seed: int, progress: Progress = silent
+    ) -> FitReport:
+        """Learns nothing: physics is known."""
+        return FitReport(steps=0, groups_digest=data.groups_digest)
+
+    def generate(self, requests: Sequence[Request]) -> Iterator[Frame]:
+        """One frame per request, in order. Raises CannotHonour."""
+        for request in requests:
+            yield self._draw(request)
+
+    def save(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "config.json").write_text(self.config.model_dump_json(indent=2) + "\n")
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        return cls(WeatherConfig.model_validate_json((folder / "config.json").read_text()))
+
+    def _draw(self, request: Request) -> Frame:
+        parent, y = self._honourable(request)
+        c = request.conditions
+        hour, time = hour_of(c, parent.conditions, rng(request.seed, "weather", "hour"))
+        recipe = self._recipe(c.weather)
+        drawn = draw(c, recipe, hour, request.seed)
+        self._check_layers(y, time)
+        if self.config.effects == "air":
+            image, exposed = self._air(parent, y, recipe, drawn)
+        else:
+            image, exposed = self._picture(parent, y, recipe, drawn, time, request.seed)
+        if request.mask is not None:
+            image = np.where(request.mask[..., None], image, parent.image)
+        hidden = self._hidden(y, drawn, request.mask)
+        numbers = drawn.numbers() | {"exposure": exposed}
+        return descend(
+            request,
+            image,
+            generator_step("weather", self.VERSION, self.config, drawn=numbers),
+            Numerics.of("numpy", "opencv-python-headless", "scipy"),
+            conditions=_conditions(c, parent.conditions, drawn, time),
+            y=_kept(y, hidden),
+        )
+
+    def _honourable(self, request: Request) -> tuple[Frame, Annotation]:
+        """Parent and labels of a request that can be drawn. Raises CannotHonour."""
+        reason = self.refusal(request.conditions)
+        if request.text is not None:
+            reason = "weather effects take no text"
+        if request.parent is None:
+            reason = reason or "weather effects are drawn on a parent frame; the request has none"
+        else:
+            reason = reason or refusals.undoing(request.conditions, request.parent.conditions)
+        if reason is not None:
+            raise CannotHonour(reason)
+        assert request.parent is not None
+        return request.parent, require_layers("weather", request.y, self.needs)
+
+    def _check_layers(self, y: Annotation, time: TimeOfDay) -> None:
+        dark = time in (TimeOfDay.DAWN, TimeOfDay.DUSK, TimeOfDay.NIGHT)
+        lacks = refusals.lacking(y, self.needs, lamps_on=dark)
+        if lacks:
+            raise CannotHonour(
+                f"weather at {time.value} needs to know what gives light; "
+                f"the request lacks {', '.join(sorted(lacks))}"
+            )
+        assert y.depth is not None
+        unknown = float(np.isnan(y.depth).mean())
+        if unknown > self.config.unknown_depth_at_most:
+            raise CannotHonour(f"weather needs depth; it is unknown in {unknown:.0%} of the pixels")
+
+    def _beyond_air(self, conditions: Conditions) -> str | None:
+        recipe = self._recipe(conditions.weather)
+        if conditions.visibility_m is None and recipe.visibility_m is None:
+            return f"effects 'air' draws fog only, not {conditions.weather.value}"
+        if recipe.rain_mm_h[1] or recipe.snow_cover[1]:
+            return f"effects 'air' draws fog only, not {conditions.weather.value}"
+        if conditions.time_of_day not in (TimeOfDay.DAY, TimeOfDay.UNKNOWN):
+            return f"effects 'air' draws by day only, not at {conditions.time_of_day.value}"
+        return None
+
+    def _recipe(self, weather: WeatherName) -> Recipe:
+        return self.config.recipes.get(weather) or RECIPES[weather]
+
+    def _air(
+        self, parent: Frame, y: Annotation, recipe: Recipe, drawn: Drawn
+    ) -> tuple[Image, float]:
+        fog = Fog(visibility_m=drawn.visibility_m, airlight=recipe.airlight)
+        return self._exposed(fogged(to_linear(parent.image), distance_m(y), fog), day=True)
+
+    def _picture(
+        self,
+        parent: Frame,
+        y: Annotation,
+        recipe: Recipe,
+        drawn: Drawn,
+        time: TimeOfDay,
+        seed: int,
+    ) -> tuple[Image, float]:
+        same = time in (parent.conditions.time_of_day, TimeOfDay.UNKNOWN, TimeOfDay.DAY)
+        hour = DAY if same else hour_light(drawn.hour)
+        linear = picture(to_linear(parent.image), Surface(y), recipe, drawn, hour, seed)
+        return self._exposed(linear, day=hour == DAY)
+
+    def _exposed(self, linear: Linear, day: bool) -> tuple[Image, float]:
+        """The camera's answer, as a step of its own: (image, gain)."""
+        if not (self.config.auto_exposure and day):
+            return to_srgb(linear), 1.0
+        gain = exposure_gain(linear, self.config.exposure_key, *self.config.exposure_range)
+        return to_srgb(linear * np.float32(gain)), gain
+
+    def _hidden(self, y: Annotation, drawn: Drawn, mask: Mask | None) -> Mask:
+        distance = distance_m(y)
+        hidden = transmission(distance, drawn.visibility_m) < self.config.hidden_below
+        hidden &= np.isfinite(distance)  # fog before the sky is what the sky looks like
+        return hidden if mask is None else hidden & mask
+
+
+def _conditions(asked: Conditions, parent: Conditions, drawn: Drawn, time: TimeOfDay) -> Conditions:
+    """What was drawn, in the words of the record."""
+    return Conditions(
+        weather=asked.weather,
+        hour=None if math.isnan(drawn.hour) else drawn.hour,
+        time_of_day=time,
+        event=parent.event,
+        visibility_m=drawn.visibility_m if math.isfinite(drawn.visibility_m) else None,
+        rain_mm_h=drawn.rain_mm_h,
+        snow_cover=drawn.snow_cover,
+        wetness=drawn.wetness,
+        cloud=drawn.cloud,
+        driving_side=parent.driving_side,
+    )
+
+
+def _kept(y: Annotation, hidden: Mask) -> Annotation:
+    """The labels of what can still be seen: the rest is IGNORE, its objects are gone."""
+    if not hidden.any():
+        return y
+    stencil = None if y.stencil is None else with_ignored(y.stencil, hidden)
+    if y.instances is None:
+        return replace(y, stencil=stencil)
+    instances = np.where(hidden, np.int32(0), y.instances)
+    boxes = instance_boxes(instances)
+    objects = []
+    for o in y.objects:
+        if o.instance is None or o.instance in boxes:
+            box = boxes.get(o.instance or 0, o.box_xyxy)
+            objects.append(o.model_copy(update={"box_xyxy": box}))
+    return replace(y, stencil=stencil, instances=instances, objects=tuple(objects))
+
+
+PART = Weather
