@@ -202,28 +202,31 @@ def run_stage(
 def run_chunks(
     chunks: Sequence[Chunk], executor: Executor, progress: Progress = silent
 ) -> list[Receipt]:
-    """Does what is not done of one stage's chunks; what an earlier plan left over is removed."""
+    """Does what is not done of the chunks, of one stage or of several that may run side by side.
+
+    The receipts come in the order of `chunks`; what an earlier plan left over is removed.
+    """
     progress(0, len(chunks))
-    receipts: dict[str, Receipt] = {}
+    receipts: dict[tuple[str, str], Receipt] = {}
     for receipt in executor.map(chunks):
-        receipts[receipt.key] = receipt
+        receipts[receipt.stage, receipt.key] = receipt
         progress(len(receipts), len(chunks))
-    missing = [chunk.key for chunk in chunks if chunk.key not in receipts]
+    missing = [f"{c.stage}/{c.key}" for c in chunks if (c.stage, c.key) not in receipts]
     if missing:
         raise RuntimeError(
-            f"{chunks[0].stage}: wanted a receipt for each of {len(chunks)} chunks, "
-            f"got none for {missing[:5]}; run again"
+            f"wanted a receipt for each of {len(chunks)} chunks, got none for {missing[:5]}; "
+            "run again"
         )
     _remove_leftovers(chunks)
-    return [receipts[chunk.key] for chunk in chunks]
+    return [receipts[chunk.stage, chunk.key] for chunk in chunks]
 
 
 def _remove_leftovers(chunks: Sequence[Chunk]) -> None:
-    wanted = {chunk.key for chunk in chunks}
+    wanted = {(chunk.stage, chunk.key) for chunk in chunks}
     kept = {chunk.file for chunk in chunks}
     for stage, folder in {(chunk.stage, chunk.folder) for chunk in chunks}:
         for receipt in read_receipts(folder, stage):
-            if receipt.key not in wanted:
+            if (stage, receipt.key) not in wanted:
                 if receipt.file not in kept:
                     discard(receipt.path(folder))
                 discard(receipt_path(folder, stage, receipt.key))
