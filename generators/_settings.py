@@ -1,0 +1,15 @@
+"""The words and ranges that trained generators share in their settings; light to import."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+Device = Literal["auto", "cpu", "cuda"]  # auto: a GPU where there is one
+Precision = Literal["auto", "bf16", "fp32"]  # auto: bf16 where the hardware multiplies in it
+Augmentation = Literal["colour", "translation", "cutout"]  # of what a critic sees
+Layer = Literal["stencil", "instances", "depth", "emissive"]  # of y, that a network can read
+
+Positive = Annotated[int, Field(gt=0)]
+AboveZero = Annotated[float, Field(gt=0)]
+Weight = Annotated[float, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]

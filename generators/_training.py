@@ -1,0 +1,192 @@
+"""A training loop that can be stopped anywhere and goes on to the same bytes.
+
+Everything random in step k comes from a seed made of (fit seed, k), so that a checkpoint holds no
+generator state: weights, optimizer moments, averaged weights and the step number are the whole
+story. It is a safetensors file and a JSON file that names it; the JSON is renamed into place last.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from parhelion.generators._settings import Device, Precision
+from parhelion.pipeline.contracts import Progress, silent
+from parhelion.pipeline.provenance import Numerics
+
+Losses = dict[str, float]
+
+LOSS_MEMORY = 0.98  # of the running means that are reported
+
+
+def device_of(setting: Device) -> torch.device:
+    """The device that is meant. Raises RuntimeError where a GPU is asked for and there is none."""
+    if setting == "cuda" and not torch.cuda.is_available():
+        raise RuntimeError("device: cuda was asked for, but torch sees none; use auto or cpu")
+    gpu = setting == "cuda" or (setting == "auto" and torch.cuda.is_available())
+    return torch.device("cuda" if gpu else "cpu")
+
+
+def bf16_pays(setting: Precision, device: torch.device) -> bool:
+    """Whether to train in bfloat16; "auto" takes it where the hardware multiplies in it.
+
+    A CPU without such instructions emulates them: measured at a tenth of the speed of float32.
+    """
+    if setting != "auto":
+        return setting == "bf16"
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported())
+    able = torch.cpu.get_capabilities()
+    return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
+
+
+def numerics_of(device: torch.device, threads: int) -> Numerics:
+    """What torch's bytes depend on."""
+    return Numerics.of(
+        "torch",
+        device=device.type,
+        cpu_capability=torch.backends.cpu.get_cpu_capability(),
+        threads=threads,
+    )
+
+
+@contextlib.contextmanager
+def torch_threads(n: int) -> Iterator[None]:
+    """Runs torch on n threads and gives back what was set before."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(n)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@torch.no_grad()
+def average_into(average: nn.Module, model: nn.Module, decay: float, step: int) -> None:
+    """Average += (1 - decay) * (model - average), with a decay that warms up from the start.
+
+    Buffers are copied. Warm-up min(decay, (1 + k) / (10 + k)) as in Tan and Le 2019.
+    """
+    keep = min(decay, (1 + step) / (10 + step))
+    for mean, now in zip(average.parameters(), model.parameters(), strict=True):
+        mean.lerp_(now, 1 - keep)
+    for held, value in zip(average.buffers(), model.buffers(), strict=True):
+        held.copy_(value)
+
+
+@dataclass
+class TrainingState:
+    """What a checkpoint holds: networks, optimizers, the number of steps done, running losses."""
+
+    networks: Mapping[str, nn.Module]
+    optimizers: Mapping[str, torch.optim.Optimizer]
+    step: int = 0
+    losses: Losses = field(default_factory=dict)
+
+    def save(self, folder: Path, digest: str) -> None:
+        """Writes the state durably; the state before it stays readable until this one is."""
+        folder.mkdir(parents=True, exist_ok=True)
+        name = f"step-{self.step:08d}.safetensors"
+        content = safetensors.torch.save(self._tensors())
+        write_durably(folder / name, content)
+        story = {
+            "digest": digest,
+            "step": self.step,
+            "losses": self.losses,
+            "file": name,
+            "sha256": hashlib.sha256(content).hexdigest(),
+        }
+        write_durably(folder / "state.json", json.dumps(story, indent=1).encode())
+        for old in folder.glob("step-*.safetensors"):
+            if old.name != name:
+                old.unlink()
+
+    def restore(self, folder: Path, digest: str) -> bool:
+        """Takes up the state in `folder`, if it is whole and of the same fit."""
+        story = _json_or_none(folder / "state.json")
+        if story is None or story.get("digest") != digest:
+            return False
+        path = folder / str(story["file"])
+        if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != story["sha256"]:
+            return False
+        self._take(safetensors.torch.load_file(path))
+        self.step, self.losses = int(story["step"]), dict(story["losses"])
+        return True
+
+    def _tensors(self) -> dict[str, Tensor]:
+        tensors = {
+            f"network.{name}.{key}": value
+            for name, network in self.networks.items()
+            for key, value in network.state_dict().items()
+        }
+        for name, optimizer in self.optimizers.items():
+            for i, entries in optimizer.state_dict()["state"].items():
+                tensors |= {f"optimizer.{name}.{i}.{key}": v for key, v in entries.items()}
+        return {key: t.detach().cpu().contiguous().clone() for key, t in tensors.items()}
+
+    def _take(self, tensors: dict[str, Tensor]) -> None:
+        for name, network in self.networks.items():
+            prefix = f"network.{name}."
+            network.load_state_dict(
+                {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+            )
+        for name, optimizer in self.optimizers.items():
+            prefix, moments = f"optimizer.{name}.", dict[int, dict[str, Tensor]]()
+            for key, value in tensors.items():
+                if key.startswith(prefix):
+                    i, entry = key.removeprefix(prefix).split(".")
+                    moments.setdefault(int(i), {})[entry] = value
+            groups = optimizer.state_dict()["param_groups"]
+            optimizer.load_state_dict({"state": moments, "param_groups": groups})
+
+
+def train(
+    state: TrainingState,
+    update: Callable[[int], Losses],
+    *,
+    steps: int,
+    folder: Path,
+    digest: str,
+    checkpoint_every: int,
+    progress: Progress = silent,
+) -> None:
+    """Brings `state` to `steps` steps; `update(k)` does step k and returns its losses.
+
+    `digest` names the fit: settings, data, seed and numerics. A checkpoint of another is not used.
+    """
+    state.restore(folder, digest)
+    progress(state.step, steps)
+    while state.step < steps:
+        for name, loss in update(state.step).items():
+            before = state.losses.get(name, loss)
+            state.losses[name] = LOSS_MEMORY * before + (1 - LOSS_MEMORY) * loss
+        state.step += 1
+        if state.step % checkpoint_every == 0 or state.step == steps:
+            state.save(folder, digest)
+        progress(state.step, steps)
+
+
+def write_durably(path: Path, content: bytes) -> None:
+    """The whole file or none of it: written aside, flushed to the disk, renamed."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    with aside.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    aside.replace(path)
+
+
+def _json_or_none(path: Path) -> dict[str, Any] | None:
+    try:
+        found = json.loads(path.read_text())
+    except (FileNotFoundError, json.JSONDecodeError):
+        return None
+    return found if isinstance(found, dict) else None

@@ -1,0 +1,176 @@
+"""Training batches for a translator: real crops, and for each the parent and y to draw it from.
+
+Legend: N = batch, H, W = crop in pixels, P = planes of y, D = entries of the condition vector.
+"""
+
+from collections import OrderedDict, defaultdict
+from dataclasses import dataclass, fields
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from parhelion.generators._conditioning import PHYSICS, Layers, condition_vector, planes
+from parhelion.pipeline.contracts import FrameSet, TrainingData
+
+
+class LacksLayers(ValueError):
+    """A training frame without a layer that the network is to read."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Batch:
+    """N real crops and what they are to be drawn from."""
+
+    real: Tensor  # (N, 3, H, W) in -1..1
+    real_planes: Tensor  # (N, P, H, W), y of `real`
+    conditions: Tensor  # (N, D), of `real`: under these the network is to draw
+    parent: Tensor  # (N, 3, H, W) in -1..1; zero where there is none
+    has_parent: Tensor  # (N,) 0 or 1
+    planes: Tensor  # (N, P, H, W), the y that the network reads
+    answered: Tensor  # (N,) 1 where `real` is the answer: same scene, same window
+
+    def to(self, device: torch.device) -> "Batch":
+        """The batch on a device, pictures with channels last."""
+        moved = {}
+        for name in (f.name for f in fields(self)):
+            tensor: Tensor = getattr(self, name)
+            last = torch.channels_last if tensor.ndim == 4 else torch.contiguous_format
+            moved[name] = tensor.to(device, memory_format=last)
+        return Batch(**moved)
+
+
+class _View(NamedTuple):
+    """What is kept of a frame in memory."""
+
+    image: NDArray[np.uint8]
+    layers: Layers
+
+    @property
+    def nbytes(self) -> int:
+        there = [layer.nbytes for layer in self.layers if layer is not None]
+        return self.image.nbytes + sum(there)
+
+
+class TwinCrops:
+    """Draws batches from training data; a cell with few frames is drawn as often as a full one.
+
+    A real crop comes from `target` (or `source`, where there is no target). Its parent is
+
+    * a twin of it in `source`: then the crop is the answer, pixel for pixel;
+    * else any source frame, at the same place: then only the critic can judge;
+    * else (parent dropout, or `uses_parent` off) none: the network draws the crop from its y alone.
+    """
+
+    def __init__(
+        self,
+        data: TrainingData,
+        *,
+        crop_px: int,
+        read: frozenset[str],
+        uses_parent: bool,
+        strangers: bool,
+        parent_dropout: float,
+        told_dropout: float,
+        cache_mb: int,
+    ) -> None:
+        self.sources: FrameSet = data.source
+        self.reals: FrameSet = data.target if data.target is not None else data.source
+        if not len(self.reals):
+            raise ValueError("nothing to learn from: the training data hold no frame to imitate")
+        self.crop_px, self.read = crop_px, read
+        self.uses_parent, self.strangers = uses_parent, strangers
+        self.parent_dropout, self.told_dropout = parent_dropout, told_dropout
+        self._kept: OrderedDict[tuple[bool, int], _View] = OrderedDict()
+        self._room = cache_mb * 2**20
+        cells: dict[str, list[int]] = defaultdict(list)
+        for i, key in enumerate(self.reals.keys):
+            cells[key.conditions.cell].append(i)
+        self._cells = [cells[name] for name in sorted(cells)]
+        self._twins: dict[str, list[int]] = defaultdict(list)
+        for i, key in enumerate(self.sources.keys):
+            if key.twin_id:
+                self._twins[key.twin_id].append(i)
+
+    def batch(self, n: int, random: np.random.Generator) -> Batch:
+        """N crops; equal generators give equal batches."""
+        rows = [self._row(random) for _ in range(n)]
+        stacked = {name: torch.from_numpy(np.stack([r[name] for r in rows])) for name in rows[0]}
+        return Batch(**stacked)
+
+    def _row(self, random: np.random.Generator) -> dict[str, NDArray[np.float32]]:
+        cell = self._cells[random.integers(len(self._cells))]
+        i = cell[random.integers(len(cell))]
+        parent, twin = self._parent_of(i, random)
+        real = self._view(self.reals, i)
+        place = random.random(2)
+        image, y = self._crop(real, place)
+        row = {"real": image, "real_planes": y, "conditions": self._told(i, random)}
+        if parent is None:
+            drawn_from = (np.zeros_like(image), y)
+        else:
+            drawn_from = self._crop(self._view(self.sources, parent), place)
+        row["parent"], row["planes"] = drawn_from
+        row["has_parent"] = np.asarray(parent is not None, dtype=np.float32)
+        row["answered"] = np.asarray(twin or parent is None, dtype=np.float32)
+        return row
+
+    def _parent_of(self, i: int, random: np.random.Generator) -> tuple[int | None, bool]:
+        """A source frame to draw real frame i from, and whether it is its twin."""
+        dropped, pick = random.random(2)
+        key = self.reals.keys[i]
+        if not self.uses_parent or dropped < self.parent_dropout:
+            return None, False
+        twins = [
+            j
+            for j in self._twins.get(key.twin_id, ())
+            if self.sources.keys[j].frame_id != key.frame_id
+        ]
+        if twins:
+            return twins[int(pick * len(twins))], True
+        return (int(pick * len(self.sources)), False) if self.strangers else (None, False)
+
+    def _told(self, i: int, random: np.random.Generator) -> NDArray[np.float32]:
+        """The conditions of real frame i; hour and numbers are withheld now and then."""
+        withheld = random.random(2) < self.told_dropout
+        hidden = (PHYSICS if withheld[0] else frozenset()) | ({"hour"} if withheld[1] else set())
+        return condition_vector(self.reals.keys[i].conditions, hidden)
+
+    def _crop(
+        self, view: _View, place: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Picture (3, H, W) in -1..1 and planes (P, H, W) at `place` (down, right in 0..1)."""
+        side = self.crop_px
+        height, width = view.image.shape[:2]
+        top, left = (
+            int(p * (max(n - side, 0) + 1)) for p, n in zip(place, (height, width), strict=True)
+        )
+        image = view.image[top : top + side, left : left + side]
+        layers = view.layers.window(top, left, side, side)
+        missing = side - image.shape[0], side - image.shape[1]
+        if any(missing):
+            image = np.pad(image, ((0, missing[0]), (0, missing[1]), (0, 0)), "edge")
+            layers = layers.padded(*missing)
+        picture = image.transpose(2, 0, 1).astype(np.float32) / 127.5 - 1
+        return picture, planes(layers, side, side)
+
+    def _view(self, frames: FrameSet, i: int) -> _View:
+        name = (frames is self.sources, i)
+        if name in self._kept:
+            self._kept.move_to_end(name)
+            return self._kept[name]
+        frame = frames[i]
+        missing = sorted(self.read - frame.layers)
+        if missing:
+            raise LacksLayers(
+                f"training frame {frame.frame_id} lacks {', '.join(missing)}: give it, or take it "
+                f"out of the setting `layers` (now {', '.join(sorted(self.read))})"
+            )
+        view = _View(frame.image, Layers.of(frame, self.read))
+        self._kept[name] = view
+        self._room -= view.nbytes
+        while self._room < 0 and len(self._kept) > 1:
+            self._room += self._kept.popitem(last=False)[1].nbytes
+        return view
