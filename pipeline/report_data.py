@@ -17,7 +17,7 @@ Tone = Literal["gain", "harm", "unclear", "unmeasured"]
 
 
 class _Report(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Estimate(_Report):
@@ -111,8 +111,11 @@ class GalleryItem(_Report):
     generator: str
     verdict: str  # accepted, rejected, uncalibrated
     reason: str = ""  # why it was rejected, in a sentence
+    classes: tuple[str, ...] = ()  # what its stencil shows, for the legend
     scores: tuple[tuple[str, float], ...] = ()
     drawn: tuple[tuple[str, float], ...] = ()  # parameters that the generator drew
+    width: Annotated[int, Field(gt=0)]  # pixels of the pictures
+    height: Annotated[int, Field(gt=0)]
     image: str
     parent: str | None = None
     stencil: str | None = None
