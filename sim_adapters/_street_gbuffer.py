@@ -46,6 +46,7 @@ class GBuffer:
     rays: Floats  # (H, W, 3) unit, world
     surfaces: Surfaces  # of H * W rays in row order
     lamp: Floats  # (H, W, 3) irradiance by artificial light
+    light_shares: Floats  # (number of lights,) what each gives of it
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -54,6 +55,7 @@ class Guides:
 
     albedo: Floats  # (H, W, 3) linear
     normal: Floats  # (H, W, 3) world
+    glow: Floats  # (H, W, 3) radiance of what shines by itself
     depth: Floats  # (4, H, W) metres; +inf = sky
 
 
@@ -92,7 +94,7 @@ def gbuffer(geometry: Geometry, view: View, width: int, height: int) -> GBuffer:
     surfaces = geometry.surfaces(hits, origins, directions)
     met = np.flatnonzero(surfaces.part != NOTHING)
     lamp = np.zeros((len(hits.t), 3), dtype=np.float32)
-    lamp[met] = geometry.lamp_irradiance(surfaces.points[met], surfaces.normals[met])
+    lamp[met], shares = geometry.lamp_irradiance(surfaces.points[met], surfaces.normals[met])
     parts = geometry.street.parts
     instances = _table([p.instance for p in parts], 0, np.int32)[surfaces.part].reshape(shape)
     return GBuffer(
@@ -107,23 +109,27 @@ def gbuffer(geometry: Geometry, view: View, width: int, height: int) -> GBuffer:
         rays=directions.reshape(*shape, 3),
         surfaces=surfaces,
         lamp=lamp.reshape(*shape, 3),
+        light_shares=shares,
     )
 
 
-def guides(geometry: Geometry, camera: Camera, width: int, height: int) -> Guides:
-    """Albedo, normals and depth of 2 x 2 points inside each pixel."""
-    albedo, normal = (np.zeros((height * width, 3), dtype=np.float32) for _ in range(2))
+def guides(geometry: Geometry, g: GBuffer) -> Guides:
+    """Albedo, normals, glow and depth of 2 x 2 points inside each pixel of a G-buffer."""
+    height, width = g.depth.shape
+    albedo, normal, glow = (np.zeros((height * width, 3), dtype=np.float32) for _ in range(3))
     depths = []
     for offset in SUBPIXELS:
-        origins, directions, z_per_m = rays(camera, width, height, offset)
+        origins, directions, z_per_m = rays(g.camera, width, height, offset)
         hits = geometry.cast(origins, directions)
         surfaces = geometry.surfaces(hits, origins, directions)
         albedo += surfaces.albedo / len(SUBPIXELS)
         normal += surfaces.normals / len(SUBPIXELS)
+        glow += geometry.glows[surfaces.part] / len(SUBPIXELS)
         depths.append(_depth(hits, z_per_m).reshape(height, width))
     return Guides(
         albedo=albedo.reshape(height, width, 3),
         normal=normal.reshape(height, width, 3),
+        glow=glow.reshape(height, width, 3),
         depth=np.stack(depths),
     )
 

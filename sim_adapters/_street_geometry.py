@@ -119,19 +119,28 @@ class Geometry:
             ]
         return albedo
 
-    def lamp_irradiance(self, points: Floats, normals: Floats) -> Floats:
-        """Light of all lamps and headlights on R surface points, (R, 3), shadows included.
+    @cached_property
+    def glows(self) -> Floats:
+        """(P + 1, 3) radiance when the lights are on; the last is what NOTHING gives."""
+        dark = (0.0, 0.0, 0.0)
+        return np.array([p.glow or dark for p in self.street.parts] + [dark], dtype=np.float32)
+
+    def lamp_irradiance(self, points: Floats, normals: Floats) -> tuple[Floats, Floats]:
+        """Light of all lamps and headlights on R surface points (R, 3), shadows included.
 
         Spots fall off with the square of the distance and linearly between beam and cutoff angle.
+        Also each light's share of the sum, (number of lights,).
         """
         irradiance = np.zeros((len(points), 3), dtype=np.float32)
-        for light in self.street.lights:
+        given = np.zeros(len(self.street.lights))
+        for i, light in enumerate(self.street.lights):
             near, alone, to, distance = _unshadowed(light, points, normals)
             starts = points[near] + SURFACE_OFFSET_M * normals[near]
             reach = np.maximum(distance - LAMP_HEAD_M, 0.01).astype(np.float32)
             open_way = ~self.blocked(starts, to, reach)
             irradiance[near[open_way]] += alone[open_way]
-        return irradiance
+            given[i] = alone[open_way].sum()
+        return irradiance, given / max(given.sum(), 1e-9)
 
 
 def _unshadowed(

@@ -32,8 +32,7 @@ def shade(geometry: Geometry, g: GBuffer, air: Ambience) -> Floats:
         light += g.lamp.reshape(-1, 3)[there]
     radiance[there] = _albedo(g.surfaces.albedo[there], normals, points, air) / np.pi * light
     if air.lamps_on:
-        glow = np.array([p.glow or (0.0, 0.0, 0.0) for p in geometry.street.parts])
-        radiance[there] += glow[g.surfaces.part[there]].astype(np.float32)
+        radiance[there] += geometry.glows[g.surfaces.part[there]]
     return radiance.reshape(height, width, 3)
 
 

@@ -6,7 +6,7 @@ layers. Twins (one view under several conditions) share every layer bit by bit.
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import Annotated, ClassVar, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +20,13 @@ from parhelion.pipeline.provenance import Kind, Numerics, Provenance, Source
 from parhelion.pipeline.seeds import digest, seed_of
 from parhelion.pipeline.version import __version__
 from parhelion.sim_adapters import _street_preview, _street_weather
-from parhelion.sim_adapters._street_gbuffer import GBuffer, gbuffer
+from parhelion.sim_adapters._street_gbuffer import GBuffer, Guides, gbuffer, guides
 from parhelion.sim_adapters._street_geometry import Geometry
 from parhelion.sim_adapters._street_light import Ambience, ambience
 from parhelion.sim_adapters._street_scene import LABEL_SPACE, build_street
+
+if TYPE_CHECKING:
+    from parhelion.sim_adapters._street_render import Tracer
 
 Quality = Literal["preview", "full", "judge"]
 
@@ -76,6 +79,14 @@ class Stage:
         self.seed = seed
         self.geometry = Geometry(build_street(seed, views))
         self._gbuffers: dict[int, GBuffer] = {}
+        self._guides: dict[int, Guides] = {}
+
+    @cached_property
+    def tracer(self) -> "Tracer":
+        """The path tracer's meshes; mitsuba is loaded only where a frame is traced."""
+        from parhelion.sim_adapters._street_render import Tracer
+
+        return Tracer(self.geometry)
 
     def gbuffer(self, view: int, width: int, height: int) -> GBuffer:
         """The exact layers of a view, cast at first use."""
@@ -83,6 +94,12 @@ class Stage:
             street_view = self.geometry.street.views[view]
             self._gbuffers[view] = gbuffer(self.geometry, street_view, width, height)
         return self._gbuffers[view]
+
+    def guides(self, view: int, g: GBuffer) -> Guides:
+        """Sub-pixel averages of a view, cast at first use."""
+        if view not in self._guides:
+            self._guides[view] = guides(self.geometry, g)
+        return self._guides[view]
 
 
 class Street:
@@ -155,8 +172,15 @@ class Street:
         return self._stage[1]
 
     def _image(self, stage: Stage, shot: Shot, g: GBuffer, air: Ambience) -> NDArray[np.uint8]:
-        linear = _street_preview.shade(stage.geometry, g, air)
-        hazy = _street_weather.between(linear, g, g.depth[None], stage.geometry.street.lights, air)
+        street = stage.geometry.street
+        if self.config.quality == "preview":
+            linear = _street_preview.shade(stage.geometry, g, air)
+            hazy = _street_weather.between(linear, g, g.depth[None], street.lights, air)
+            return _street_weather.camera(hazy, air)
+        guides = stage.guides(shot.view, g)
+        seed = seed_of(stage.seed, shot.native_id)
+        linear = stage.tracer.radiance(g, guides, air, self.config.samples, seed)
+        hazy = _street_weather.between(linear, g, guides.depth, street.lights, air)
         return _street_weather.camera(hazy, air)
 
     def _provenance(self, shot: Shot, seed: int) -> Provenance:

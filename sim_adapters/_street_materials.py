@@ -1,0 +1,121 @@
+"""What surfaces are like: material keys to mitsuba's reflection models, dry, wet or under snow."""
+
+from typing import Any, NamedTuple
+
+import mitsuba as mi
+import numpy as np
+
+from parhelion.sim_adapters._street_batches import Batch
+from parhelion.sim_adapters._street_geometry import Floats
+from parhelion.sim_adapters._street_light import Ambience
+from parhelion.sim_adapters._street_noise import smoothstep, tile
+
+Plugin = dict[str, Any]  # mitsuba's own language of nested dicts
+
+
+class Finish(NamedTuple):
+    """How a dry surface reflects: `specular` 0 means plain Lambert."""
+
+    roughness: float = 1.0
+    specular: float = 0.0
+    metallic: float = 0.0
+    clearcoat: float = 0.0
+    porous: bool = False  # drinks water: darker when wet
+
+
+FINISHES: dict[str, Finish] = {
+    "asphalt": Finish(0.8, 0.35, porous=True),
+    "paint_marking": Finish(0.6, 0.4, porous=True),
+    "concrete": Finish(0.85, 0.3, porous=True),
+    "plaster": Finish(porous=True),
+    "brick": Finish(porous=True),
+    "stone": Finish(0.7, 0.3, porous=True),
+    "roof": Finish(porous=True),
+    "glass_window": Finish(0.06, 0.9),
+    "glass_car": Finish(0.04, 0.8),
+    "car_paint": Finish(0.32, 0.5, 0.25, 0.9),
+    "rubber": Finish(0.7, 0.3),
+    "metal": Finish(0.45, 0.5, 0.6),
+    "chrome": Finish(0.15, 0.9, 1.0),
+    "skin": Finish(0.55, 0.35),
+    "cloth": Finish(porous=True),
+    "leaf": Finish(0.55, 0.25),
+    "bark": Finish(porous=True),
+    "grass": Finish(),
+    "plastic": Finish(0.4, 0.5),
+    "lens_lamp": Finish(0.2, 0.5),
+    "lens_headlight": Finish(0.1, 0.7),
+    "lens_tail": Finish(0.15, 0.6),
+    "lens_traffic": Finish(0.25, 0.5),
+    "sign_face": Finish(0.4, 0.4),
+    "dark_interior": Finish(),
+}
+PAVED = frozenset({"asphalt", "paint_marking", "concrete", "stone", "brick"})
+TILE_M, TILE_PX, TILE_CELLS = 16.0, 256, 8  # the mask of puddles and snow patches
+SNOW: Plugin = {
+    "type": "diffuse",
+    "reflectance": {"type": "rgb", "value": [0.80, 0.83, 0.88]},
+}
+
+
+def bsdf(batch: Batch, air: Ambience) -> Plugin:
+    """The reflection model of a batch in this weather. Raises KeyError for an unknown material."""
+    finish = FINISHES[batch.material]
+    surface = _surface(batch, finish, air)
+    if air.snow_cover > 0 and batch.upward:
+        mask = _texture(_snow_mask(air), batch, TILE_M)
+        surface = {"type": "blendbsdf", "weight": mask, "dry": surface, "snow": SNOW}
+    return {"type": "twosided", "inner": surface}
+
+
+def _surface(batch: Batch, finish: Finish, air: Ambience) -> Plugin:
+    wet = air.wetness * (1.0 if batch.upward else 0.45)
+    base = _albedo(batch, 1 - 0.5 * wet * finish.porous)
+    puddles = batch.upward and batch.material in PAVED and wet > 0
+    if finish.specular == 0 and not puddles:
+        return {"type": "diffuse", "reflectance": base}
+    roughness: Plugin | float = finish.roughness * (1 - 0.55 * wet)
+    if puddles:
+        roughness = _texture(_wet_roughness(finish.roughness, air), batch, TILE_M)
+    return {
+        "type": "principled",
+        "base_color": base,
+        "roughness": roughness,
+        "specular": max(finish.specular, 0.5 * wet),
+        "metallic": finish.metallic,
+        "clearcoat": finish.clearcoat,
+        "clearcoat_gloss": 0.95,
+    }
+
+
+def _albedo(batch: Batch, factor: float) -> Plugin:
+    if batch.texture is None:
+        return {"type": "mesh_attribute", "name": "face_colour", "scale": factor}
+    picture = np.ascontiguousarray(batch.texture * np.float32(factor), dtype=np.float32)
+    return {"type": "bitmap", "bitmap": mi.Bitmap(picture), "raw": True}
+
+
+def _texture(values: Floats, batch: Batch, tile_m: float) -> Plugin:
+    scale = batch.metres_per_uv / tile_m
+    return {
+        "type": "bitmap",
+        "bitmap": mi.Bitmap(np.ascontiguousarray(values[..., None], dtype=np.float32)),
+        "raw": True,
+        "to_uv": mi.ScalarTransform4f().scale([scale, scale, 1]),
+    }
+
+
+def _wet_roughness(dry: float, air: Ambience) -> Floats:
+    """Roughness (h, w): a wet film, and mirrors of standing water in the hollows."""
+    hollows = tile(TILE_PX, TILE_CELLS, "puddles", air.seed)
+    level = 0.78 - 0.36 * air.wetness
+    water = smoothstep(level - 0.06, level + 0.06, 1 - hollows)
+    film = dry + air.wetness * (0.30 - dry)
+    return np.asarray(film + water * air.wetness * (0.04 - film))
+
+
+def _snow_mask(air: Ambience) -> Floats:
+    """Share (h, w) of ground under snow."""
+    patches = tile(TILE_PX, TILE_CELLS, "snow patches", air.seed)
+    threshold = 1.0 - air.snow_cover
+    return smoothstep(threshold - 0.16, threshold + 0.06, patches)
