@@ -1,0 +1,153 @@
+"""What a dataset has too little of: counts and shares by weather, time of day, class and crossings.
+
+A class counts only in frames whose source annotates it (their label space). The unit is the group:
+with p_g the share of frames in group g, 1 / sum p_g^2 (Kish 1965; Simpson 1949) groups carry the
+evidence, and the Wilson intervals are those of that many observations, not of the rows.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from typing import Annotated
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from parhelion.pipeline.conditions import Conditions, TimeOfDay, Weather
+from parhelion.pipeline.frame import Frame
+from parhelion.pipeline.scene_class import COARSE, PARENT, SceneClass
+
+Count = Annotated[int, Field(ge=0)]
+ClassCounts = dict[SceneClass, Count]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class TallyKey(_Record):
+    """Frames are counted together where all of this is equal."""
+
+    group_id: str
+    weather: Weather
+    time_of_day: TimeOfDay
+    label_space: tuple[SceneClass, ...]  # sorted
+
+    @property
+    def cell(self) -> str:
+        return Conditions(weather=self.weather, time_of_day=self.time_of_day).cell
+
+
+class Tally(_Record):
+    """Counts over the frames of one key; a coarse class includes its fine ones."""
+
+    frames: Count = 0
+    labelled_pixels: Count = 0  # pixels of the stencils that are not IGNORE
+    frames_with: ClassCounts = {}  # frames in which the class is seen
+    pixels: ClassCounts = {}
+    objects: ClassCounts = {}
+
+    def __add__(self, other: "Tally") -> "Tally":
+        return Tally(
+            frames=self.frames + other.frames,
+            labelled_pixels=self.labelled_pixels + other.labelled_pixels,
+            frames_with=_summed(self.frames_with, other.frames_with),
+            pixels=_summed(self.pixels, other.pixels),
+            objects=_summed(self.objects, other.objects),
+        )
+
+
+class Census(_Record):
+    """All counts of a set of frames; plain data, so chunks are counted apart and merged."""
+
+    tallies: tuple[tuple[TallyKey, Tally], ...] = ()  # sorted by key
+
+    def merged(self, other: "Census") -> "Census":
+        """The census of both sets together; a frame in both counts twice."""
+        return _census([*self.tallies, *other.tallies])
+
+    @property
+    def frames(self) -> int:
+        return sum(tally.frames for _, tally in self.tallies)
+
+    def frames_in(self, cell: str) -> int:
+        """Frames of a cell of conditions, such as "fog/day"."""
+        return sum(tally.frames for key, tally in self.tallies if key.cell == cell)
+
+    def frames_with(self, cell: str, scene_class: SceneClass) -> tuple[int, int]:
+        """(frames that show the class, frames whose source annotates it) of a cell."""
+        there = [
+            tally
+            for key, tally in self.tallies
+            if key.cell == cell and annotates(key.label_space, scene_class)
+        ]
+        return (
+            sum(t.frames_with.get(scene_class, 0) for t in there),
+            sum(t.frames for t in there),
+        )
+
+
+def census_of(frames: Iterable[Frame]) -> Census:
+    """Counts frames one at a time; only counts are kept."""
+    return _census((_key(frame), tally_of(frame)) for frame in frames)
+
+
+def tally_of(frame: Frame) -> Tally:
+    """The counts of one frame, within its label space."""
+    pixels: dict[SceneClass, int] = {}
+    if frame.stencil is not None:
+        per_id = np.bincount(frame.stencil.ravel(), minlength=256)
+        pixels = {SceneClass(i): int(per_id[i]) for i in np.flatnonzero(per_id).tolist()}
+        pixels.pop(SceneClass.IGNORE, None)
+    objects: dict[SceneClass, int] = defaultdict(int)
+    for thing in frame.objects:
+        if annotates(frame.label_space, thing.category):
+            objects[thing.category] += 1
+    with_coarse = _with_coarse(pixels), _with_coarse(objects)
+    return Tally(
+        frames=1,
+        labelled_pixels=sum(pixels.values()),
+        frames_with=dict.fromkeys(sorted(with_coarse[0].keys() | with_coarse[1].keys()), 1),
+        pixels=with_coarse[0],
+        objects=with_coarse[1],
+    )
+
+
+def annotates(label_space: Iterable[SceneClass], scene_class: SceneClass) -> bool:
+    """Whether a source says something of the class: of itself, or of a child of a coarse one."""
+    return any(scene_class in (c, PARENT.get(c)) for c in label_space)
+
+
+def effective_groups(weights: Iterable[float]) -> float:
+    """1 / sum p_g^2 of group weights: how many equal groups carry as much evidence; 0 of none."""
+    w = np.array(list(weights), dtype=np.float64)
+    return float(w.sum() ** 2 / (w**2).sum()) if w.any() else 0.0
+
+
+def _census(tallies: Iterable[tuple[TallyKey, Tally]]) -> Census:
+    summed: dict[TallyKey, Tally] = {}
+    for key, tally in tallies:
+        summed[key] = summed[key] + tally if key in summed else tally
+    order: Callable[[TallyKey], str] = TallyKey.model_dump_json
+    return Census(tallies=tuple((key, summed[key]) for key in sorted(summed, key=order)))
+
+
+def _key(frame: Frame) -> TallyKey:
+    return TallyKey(
+        group_id=frame.group_id,
+        weather=frame.conditions.weather,
+        time_of_day=frame.conditions.time_of_day,
+        label_space=tuple(sorted(frame.label_space)),
+    )
+
+
+def _summed(a: Mapping[SceneClass, int], b: Mapping[SceneClass, int]) -> dict[SceneClass, int]:
+    return {c: a.get(c, 0) + b.get(c, 0) for c in sorted(a.keys() | b.keys())}
+
+
+def _with_coarse(counts: Mapping[SceneClass, int]) -> dict[SceneClass, int]:
+    """Each class, and each coarse class as the sum of itself and its fine ones."""
+    totals = dict(counts)
+    for c, count in counts.items():
+        if c not in COARSE and c in PARENT:
+            totals[PARENT[c]] = totals.get(PARENT[c], 0) + count
+    return dict(sorted(totals.items()))

@@ -1,0 +1,189 @@
+"""The census as a table: one row per value of an axis or crossing, with its Wilson interval."""
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+from statsmodels.stats.proportion import proportion_confint
+
+from parhelion.pipeline.bias import Census, Tally, TallyKey, annotates, effective_groups
+from parhelion.pipeline.scene_class import COARSE, SceneClass
+
+Axis = Literal["weather", "time of day", "weather x time of day"]
+Measure = Literal["frames", "pixels", "objects"]
+Entry = tuple[TallyKey, Tally]
+
+AXES: dict[Axis, Callable[[TallyKey], str]] = {
+    "weather": lambda key: key.weather.value,
+    "time of day": lambda key: key.time_of_day.value,
+    "weather x time of day": lambda key: key.cell,
+}
+COUNTED: dict[Measure, Callable[[Tally, SceneClass], int]] = {
+    "frames": lambda tally, c: tally.frames_with.get(c, 0),
+    "pixels": lambda tally, c: tally.pixels.get(c, 0),
+    "objects": lambda tally, c: tally.objects.get(c, 0),
+}
+
+
+class RepresentationRow(BaseModel):
+    """How much of a dataset has one value: `count` of `total`, within the label space."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    axis: str  # "weather", "class", "weather x class", ...
+    name: str  # "fog/day", "car", "fog/day x car"
+    measure: Measure  # what is counted: frames that have it, pixels of it, objects of it
+    count: int
+    total: int
+    share: float | None  # of 1; None where nothing was there to count
+    interval: tuple[float, float] | None = None  # 95 %, Wilson over effective groups
+    groups: int  # groups behind `total`
+    effective_groups: float  # 1 / sum p_g^2
+
+    @property
+    def design_effect(self) -> float:
+        """Rows per effective group: by how much counting rows would overstate the evidence."""
+        return self.total / self.effective_groups if self.effective_groups else 0.0
+
+
+class RepresentationChange(BaseModel):
+    """One row before and after a run; None where that set had no such row."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    axis: str
+    name: str
+    measure: Measure
+    before: RepresentationRow | None
+    after: RepresentationRow | None
+
+    @property
+    def change(self) -> float | None:
+        """Share after less share before; None where either is not known."""
+        shares = [row.share if row else None for row in (self.before, self.after)]
+        return None if shares[0] is None or shares[1] is None else shares[1] - shares[0]
+
+
+def representation_table(census: Census) -> list[RepresentationRow]:
+    """Rows for weather, time of day, class and their crossings, in that order.
+
+    Conditions are shares of all frames. A class is a share of the frames, labelled pixels and
+    objects of those sources that annotate it; in a crossing, of those under that condition.
+    """
+    entries = list(census.tallies)
+    rows = [row for axis in AXES for row in _condition_rows(axis, entries)]
+    classes = _classes(entries)
+    rows += [row for c in classes for row in _class_rows("class", c.label, c, entries)]
+    for axis, value_of in AXES.items():
+        for value in sorted({value_of(key) for key, _ in entries}):
+            there = [entry for entry in entries if value_of(entry[0]) == value]
+            for c in classes:
+                rows += _class_rows(f"{axis} x class", f"{value} x {c.label}", c, there)
+    return rows
+
+
+def compare(before: Census, after: Census) -> list[RepresentationChange]:
+    """Both tables row beside row. A condition that one set lacks has share 0 there."""
+    tables = [
+        {(row.axis, row.name, row.measure): row for row in representation_table(census)}
+        for census in (before, after)
+    ]
+    keys = list(dict.fromkeys([*tables[0], *tables[1]]))
+    return [
+        RepresentationChange(
+            axis=axis,
+            name=name,
+            measure=measure,
+            before=_row_or_zero(tables[0], before, axis, name, measure),
+            after=_row_or_zero(tables[1], after, axis, name, measure),
+        )
+        for axis, name, measure in keys
+    ]
+
+
+def _row_or_zero(
+    table: dict[tuple[str, str, Measure], RepresentationRow],
+    census: Census,
+    axis: str,
+    name: str,
+    measure: Measure,
+) -> RepresentationRow | None:
+    row = table.get((axis, name, measure))
+    if row is None and axis in AXES:
+        return _row(axis, name, measure, 0, census.frames, _frames_by_group(census.tallies))
+    return row
+
+
+def _condition_rows(axis: Axis, entries: Sequence[Entry]) -> list[RepresentationRow]:
+    value_of = AXES[axis]
+    total = sum(tally.frames for _, tally in entries)
+    counts: dict[str, int] = {}
+    for key, tally in entries:
+        counts[value_of(key)] = counts.get(value_of(key), 0) + tally.frames
+    groups = _frames_by_group(entries)
+    return [_row(axis, name, "frames", counts[name], total, groups) for name in sorted(counts)]
+
+
+def _classes(entries: Sequence[Entry]) -> list[SceneClass]:
+    """The classes that a source annotates by themselves; coarse ones only where one says them."""
+    return sorted({c for key, _ in entries for c in key.label_space})
+
+
+def _class_rows(
+    axis: str, name: str, c: SceneClass, entries: Sequence[Entry]
+) -> list[RepresentationRow]:
+    """One row per measure, over the sources that annotate the class; none where no source does."""
+    there = [(key, tally) for key, tally in entries if annotates(key.label_space, c)]
+    if not there:
+        return []
+    groups = _frames_by_group(there)
+    totals = {
+        "frames": sum(tally.frames for _, tally in there),
+        "pixels": sum(tally.labelled_pixels for _, tally in there),
+        "objects": sum(_objects(tally) for _, tally in there),
+    }
+    return [
+        _row(axis, name, measure, sum(of(t, c) for _, t in there), totals[measure], groups)
+        for measure, of in COUNTED.items()
+    ]
+
+
+def _objects(tally: Tally) -> int:
+    """All objects, each once: coarse sums are left out, coarse words of the source are not."""
+    own = sum(n for c, n in tally.objects.items() if c not in COARSE)
+    for coarse in COARSE & set(tally.objects):
+        own += tally.objects[coarse] - sum(
+            n for c, n in tally.objects.items() if c != coarse and annotates((c,), coarse)
+        )
+    return own
+
+
+def _frames_by_group(entries: Sequence[Entry]) -> dict[str, int]:
+    groups: dict[str, int] = {}
+    for key, tally in entries:
+        groups[key.group_id] = groups.get(key.group_id, 0) + tally.frames
+    return groups
+
+
+def _row(
+    axis: str, name: str, measure: Measure, count: int, total: int, groups: dict[str, int]
+) -> RepresentationRow:
+    effective = effective_groups(groups.values())
+    share = count / total if total else None
+    return RepresentationRow(
+        axis=axis,
+        name=name,
+        measure=measure,
+        count=count,
+        total=total,
+        share=share,
+        interval=None if share is None else wilson(share, effective),
+        groups=len(groups),
+        effective_groups=effective,
+    )
+
+
+def wilson(share: float, observations: float) -> tuple[float, float]:
+    """95 % Wilson interval of a share seen in (possibly fractional) effective observations."""
+    low, high = proportion_confint(share * observations, observations, 0.05, method="wilson")
+    return max(float(low), 0.0), min(float(high), 1.0)
