@@ -1,0 +1,275 @@
+"""The plan: which cells of a dataset fall short of their target share, and by how many frames.
+
+A cell is a slice of conditions ("fog/day"), or such a slice crossed with a class. Shares are meant
+of the FINAL dataset: adding frames to one cell dilutes every other, so all additions are found
+together, in exact arithmetic. `plan_requests` turns what is missing into requests.
+"""
+
+from collections.abc import Mapping
+from fractions import Fraction
+from math import ceil
+from typing import Annotated, Protocol, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from parhelion.pipeline.bias import Census
+from parhelion.pipeline.conditions import Conditions, TimeOfDay, Weather
+from parhelion.pipeline.contracts import FrameKey, PartConfig
+from parhelion.pipeline.scene_class import SceneClass
+
+Share = Annotated[float, Field(ge=0, lt=1)]
+Hour = Annotated[float, Field(ge=0, lt=24)]
+
+
+def _exact(share: float) -> Fraction:
+    return Fraction(str(share))  # 0.1 is one tenth, not the binary number beside it
+
+
+def _class_of(value: object) -> object:
+    """A class as a config writes it: "traffic light", "traffic_light" or its id."""
+    if isinstance(value, str) and not value.isdecimal():
+        by_label = {c.label: c for c in SceneClass}
+        name = value.lower().replace("_", " ")
+        if name not in by_label:
+            raise ValueError(f"no class {value!r}; there are: {', '.join(by_label)}")
+        return by_label[name]
+    return int(value) if isinstance(value, str) else value
+
+
+ClassName = Annotated[SceneClass, BeforeValidator(_class_of)]
+
+
+class WantedCell(PartConfig):
+    """A cell that the dataset shall have: any of these weathers at any of these hours."""
+
+    weathers: Annotated[tuple[Weather, ...], Field(min_length=1)] = (Weather.FOGGY,)
+    hours: Annotated[tuple[Hour, ...], Field(min_length=1)] = (9.0, 12.0, 15.0)  # clock hours
+    share: Share = 0.1  # of all frames at the end
+    count: Annotated[int, Field(ge=0)] | None = None  # frames at the end, in place of the share
+    class_shares: dict[ClassName, Share] = Field(default={})  # of the cell's frames, that show it
+
+    @model_validator(mode="after")
+    def _one_cell(self) -> Self:
+        cells = sorted({c.cell for c in self.choices})
+        if len(cells) != 1:
+            raise ValueError(
+                f"weathers and hours must all lie in one cell, got {', '.join(cells)}: "
+                "want each cell by itself"
+            )
+        if sum(map(_exact, self.class_shares.values())) >= 1:
+            raise ValueError(
+                f"class_shares must sum to less than 1, got {sum(self.class_shares.values()):g}"
+            )
+        return self
+
+    @property
+    def choices(self) -> tuple[Conditions, ...]:
+        """The conditions to draw from, in order."""
+        return tuple(Conditions(weather=w, hour=h) for w in self.weathers for h in self.hours)
+
+    @property
+    def cell(self) -> str:
+        return self.choices[0].cell
+
+
+class ParentRule(PartConfig):
+    """Which frames may be redrawn under other conditions."""
+
+    skies: tuple[str, ...] = ("clear", "cloudy")  # Conditions.sky_kind; dry and without fog
+    times: tuple[TimeOfDay, ...] = (TimeOfDay.DAY,)
+    kinds: tuple[str, ...] = ("real", "simulated")  # never a generated frame again
+    splits: tuple[str, ...] = ("train",)
+
+    def fits(self, key: FrameKey) -> bool:
+        """Whether this frame may be a parent."""
+        conditions = key.conditions
+        return (
+            conditions.sky_kind in self.skies
+            and conditions.time_of_day in self.times
+            and key.kind in self.kinds
+            and key.split in self.splits
+        )
+
+
+class PlanConfig(PartConfig):
+    """What the dataset shall look like in the end, and who draws what it lacks."""
+
+    wanted: tuple[WantedCell, ...] = (
+        WantedCell(weathers=(Weather.CLEAR,), hours=(22.0, 1.0)),
+        WantedCell(weathers=(Weather.FOGGY,)),
+        WantedCell(weathers=(Weather.RAINING,)),
+        WantedCell(weathers=(Weather.SNOWING,)),
+    )
+    mix: dict[str, Annotated[float, Field(gt=0)]] = Field(default={"weather": 1.0})  # relative
+    parents: ParentRule = ParentRule()
+    max_rounds: Annotated[int, Field(ge=1)] = 3  # the first drawing and top-ups after rejection
+    max_oversampling: Annotated[float, Field(ge=1)] = 4.0  # requests per frame that is missing
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        cells = [w.cell for w in self.wanted]
+        twice = sorted({c for c in cells if cells.count(c) > 1})
+        if twice:
+            raise ValueError(f"wanted: each cell once, got twice: {', '.join(twice)}")
+        total = sum(_exact(w.share) for w in self.wanted if w.count is None)
+        if total >= 1:
+            raise ValueError(
+                f"wanted: shares must sum to less than 1, so that the frames at hand keep a place, "
+                f"got {float(total):g}"
+            )
+        if not self.mix:
+            raise ValueError("mix: wanted at least one generator, got none")
+        return self
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Option(_Record):
+    """Conditions to draw, and the generators that can."""
+
+    conditions: Conditions
+    generators: tuple[str, ...]
+
+
+class Need(_Record):
+    """What is missing of one cell, or of one class in it."""
+
+    cell: str
+    scene_class: SceneClass | None = None  # parents must show it
+    have: int  # frames there now
+    target: int  # frames there at the end
+    missing: int  # frames to draw for this need, none of which counts for another
+    options: tuple[Option, ...]
+
+    @property
+    def name(self) -> str:
+        """The cell, or cell x class: fog/day x bicycle."""
+        return self.cell if self.scene_class is None else f"{self.cell} x {self.scene_class.label}"
+
+
+class Plan(_Record):
+    """All needs, and the config that they follow from."""
+
+    config: PlanConfig
+    frames: int  # in the census
+    needs: tuple[Need, ...]
+
+    @property
+    def missing(self) -> int:
+        return sum(need.missing for need in self.needs)
+
+
+class Refuses(Protocol):
+    """The part of a generator that a plan asks."""
+
+    def refusal(self, conditions: Conditions) -> str | None: ...
+
+
+class UnfillableCell(ValueError):
+    """A cell that no generator can draw; it carries the sentence of each."""
+
+    def __init__(self, cell: str, refusals: tuple[tuple[str, str], ...]) -> None:
+        self.cell, self.refusals = cell, refusals
+        said = "; ".join(f"{name}: {sentence}" for name, sentence in refusals)
+        super().__init__(f"no generator can draw the cell {cell} ({said})")
+
+    def __reduce__(self) -> tuple[type["UnfillableCell"], tuple[object, ...]]:
+        return UnfillableCell, (self.cell, self.refusals)
+
+
+def make_plan(census: Census, config: PlanConfig) -> Plan:
+    """What is missing of every wanted cell and of the classes in it."""
+    added = _additions(census, config)
+    needs: list[Need] = []
+    for wanted in config.wanted:
+        have = census.frames_in(wanted.cell)
+        target = have + added[wanted.cell]
+        options = tuple(Option(conditions=c, generators=tuple(config.mix)) for c in wanted.choices)
+        of_class = []
+        for c in sorted(wanted.class_shares):
+            shown, _ = census.frames_with(wanted.cell, c)
+            short = _class_short(census, wanted, c, added[wanted.cell])
+            of_class.append(
+                Need(
+                    cell=wanted.cell,
+                    scene_class=c,
+                    have=shown,
+                    target=shown + short,
+                    missing=short,
+                    options=options,
+                )
+            )
+        rest = added[wanted.cell] - sum(need.missing for need in of_class)
+        whole = Need(cell=wanted.cell, have=have, target=target, missing=rest, options=options)
+        needs += [whole, *of_class]
+    return Plan(config=config, frames=census.frames, needs=tuple(needs))
+
+
+def _additions(census: Census, config: PlanConfig) -> dict[str, int]:
+    """The fewest frames a_i >= 0 to add to each cell i so that all final shares hold at once.
+
+    n_i + a_i >= s_i (N + sum a) for every i. Starting from nothing, each pass adds what the last
+    one's total asks for; it only grows and, since sum s_i < 1, ends at the least solution.
+    """
+    N = census.frames
+    added = {wanted.cell: 0 for wanted in config.wanted}
+    while True:
+        total = N + sum(added.values())
+        wider = {w.cell: _short(census, w, total, added[w.cell]) for w in config.wanted}
+        if wider == added:
+            return added
+        added = wider
+
+
+def _short(census: Census, wanted: WantedCell, total: int, added: int) -> int:
+    """Frames that the cell lacks, in a dataset of `total` frames where it gets `added` new ones."""
+    target = wanted.count if wanted.count is not None else ceil(_exact(wanted.share) * total)
+    by_class = sum(_class_short(census, wanted, c, added) for c in wanted.class_shares)
+    return max(target - census.frames_in(wanted.cell), by_class, 0)
+
+
+def _class_short(census: Census, wanted: WantedCell, c: SceneClass, added: int) -> int:
+    """Frames with class c that the cell lacks; only frames whose source annotates c count."""
+    shown, annotated = census.frames_with(wanted.cell, c)
+    return max(ceil(_exact(wanted.class_shares[c]) * (annotated + added)) - shown, 0)
+
+
+def fillable(
+    plan: Plan, generators: Mapping[str, Refuses]
+) -> tuple[Plan, tuple[UnfillableCell, ...]]:
+    """The plan with only the options that some generator draws, and the cells that none draws.
+
+    Raises KeyError where the mix names a generator that is not among `generators`.
+    """
+    absent = sorted(plan.config.mix.keys() - generators.keys())
+    if absent:
+        raise KeyError(f"mix names generators that are not there: {', '.join(absent)}")
+    needs: list[Need] = []
+    unfillable: dict[str, UnfillableCell] = {}
+    for need in plan.needs:
+        options, refusals = _honoured(need, generators)
+        if options or not need.missing:
+            needs.append(need.model_copy(update={"options": options}))
+        else:
+            unfillable.setdefault(need.cell, UnfillableCell(need.cell, refusals))
+    return plan.model_copy(update={"needs": tuple(needs)}), tuple(unfillable.values())
+
+
+def _honoured(
+    need: Need, generators: Mapping[str, Refuses]
+) -> tuple[tuple[Option, ...], tuple[tuple[str, str], ...]]:
+    options: list[Option] = []
+    refusals: dict[str, str] = {}
+    for option in need.options:
+        able = []
+        for name in option.generators:
+            sentence = generators[name].refusal(option.conditions)
+            if sentence is None:
+                able.append(name)
+            else:
+                refusals.setdefault(name, sentence)
+        if able:
+            options.append(option.model_copy(update={"generators": tuple(able)}))
+    return tuple(options), tuple(refusals.items())
