@@ -2,13 +2,12 @@
 
 Everything random in step k comes from a seed made of (fit seed, k), so that a checkpoint holds no
 generator state: weights, optimizer moments, averaged weights and the step number are the whole
-story. It is a safetensors file and a JSON file that names it; the JSON is renamed into place last.
+story. It is a safetensors file and a JSON file that names it, which is written last.
 """
 
 import contextlib
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +19,7 @@ from torch import Tensor, nn
 
 from parhelion.generators._settings import Device, Precision
 from parhelion.pipeline.contracts import Progress, silent
+from parhelion.pipeline.files import discard, write_bytes, write_json
 from parhelion.pipeline.provenance import Numerics
 
 Losses = dict[str, float]
@@ -93,10 +93,9 @@ class TrainingState:
 
     def save(self, folder: Path, digest: str) -> None:
         """Writes the state durably; the state before it stays readable until this one is."""
-        folder.mkdir(parents=True, exist_ok=True)
         name = f"step-{self.step:08d}.safetensors"
         content = safetensors.torch.save(self._tensors())
-        write_durably(folder / name, content)
+        write_bytes(folder / name, content)
         story = {
             "digest": digest,
             "step": self.step,
@@ -104,10 +103,10 @@ class TrainingState:
             "file": name,
             "sha256": hashlib.sha256(content).hexdigest(),
         }
-        write_durably(folder / "state.json", json.dumps(story, indent=1).encode())
+        write_json(folder / "state.json", story)
         for old in folder.glob("step-*.safetensors"):
             if old.name != name:
-                old.unlink()
+                discard(old)
 
     def restore(self, folder: Path, digest: str) -> bool:
         """Takes up the state in `folder`, if it is whole and of the same fit."""
@@ -172,16 +171,6 @@ def train(
         if state.step % checkpoint_every == 0 or state.step == steps:
             state.save(folder, digest)
         progress(state.step, steps)
-
-
-def write_durably(path: Path, content: bytes) -> None:
-    """The whole file or none of it: written aside, flushed to the disk, renamed."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    with aside.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(path)
 
 
 def _json_or_none(path: Path) -> dict[str, Any] | None:

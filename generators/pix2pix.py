@@ -36,6 +36,7 @@ from parhelion.pipeline.contracts import (
     silent,
 )
 from parhelion.pipeline.descent import descend, generator_step, require_layers
+from parhelion.pipeline.files import write_bytes, write_json
 from parhelion.pipeline.frame import Frame
 from parhelion.pipeline.provenance import Numerics
 from parhelion.pipeline.seeds import digest
@@ -189,12 +190,10 @@ class Pix2Pix:
     def save(self, folder: Path) -> None:
         """Averaged weights as safetensors, the rest as JSON. Raises ValueError before fit."""
         from parhelion.generators._pix2pix_draw import weights_bytes
-        from parhelion.generators._training import write_durably
 
         if self._fitted is None:
             raise ValueError("pix2pix has nothing to save: fit it first")
-        folder.mkdir(parents=True, exist_ok=True)
-        write_durably(folder / WEIGHTS, weights_bytes(self._fitted.network))
+        write_bytes(folder / WEIGHTS, weights_bytes(self._fitted.network))
         story = {
             "version": self.VERSION,
             "config": self.config.model_dump(mode="json"),
@@ -202,7 +201,7 @@ class Pix2Pix:
             "frames_per_cell": self._fitted.frames_per_cell,
             "groups_digest": self._fitted.groups_digest,
         }
-        write_durably(folder / STORY, json.dumps(story, indent=1, sort_keys=True).encode())
+        write_json(folder / STORY, story)
 
     @classmethod
     def load(cls, folder: Path) -> "Pix2Pix":
