@@ -4,7 +4,7 @@ Five key frames over the day, joined by straight lines; a request that says only
 hour of it.
 """
 
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 
 import numpy as np
 
@@ -103,6 +103,21 @@ def hour_light(hour: float) -> HourLight:
         else:
             values[name] = at.pop(0)
     return HourLight(**values)  # type: ignore[arg-type]
+
+
+def under_clouds(light: HourLight, cloud: float) -> HourLight:
+    """The same hour under cover: clouds take the colours of a low sun away."""
+    share = cloud**3
+
+    def grey(rgb: Rgb) -> Rgb:
+        mean = 0.2126 * rgb[0] + 0.7152 * rgb[1] + 0.0722 * rgb[2]
+        dull = (0.88 * mean, 0.93 * mean, 1.06 * mean)
+        a, b, c = (x + 0.8 * share * (y - x) for x, y in zip(rgb, dull, strict=True))
+        return a, b, c
+
+    return replace(
+        light, gain=grey(light.gain), horizon=grey(light.horizon), clouds=grey(light.clouds)
+    )
 
 
 def hour_of(

@@ -5,15 +5,16 @@ on the walls as inverse squares and cosines say. Colours are linear radiances; t
 freed from the sun, stands for what the surfaces reflect.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from parhelion.generators._linear_light import Linear, Rgb, smoothstep, tinted
+from parhelion.generators._linear_light import Linear, Mask, Rgb, smoothstep, tinted
 from parhelion.generators._surface import VEHICLES, Surface, Vector
-from parhelion.pipeline.frame import GIVES_LIGHT, SceneObject
+from parhelion.pipeline.frame import GIVES_LIGHT
 from parhelion.pipeline.scene_class import SceneClass
 
 _MOST_LAMPS = 24  # the nearest; those farther light a pixel or two
@@ -59,33 +60,40 @@ def glow(linear: Linear, surface: Surface, lights: Lights, random: np.random.Gen
     assert emissive is not None
     burning = (emissive & GIVES_LIGHT) > 0
     emission = np.zeros_like(linear)
-    lamps: list[Spot] = []
-    cars: list[Spot] = []
-    vehicles = burning & surface.is_a(*VEHICLES)
-    for where, _ in _patches(burning & surface.is_a(SceneClass.STREET_LIGHT), linear):
-        emission[where] = 9 * lights.street * tinted(lights.street_colour)
-        lamps.append(_street_spot(surface, where, lights))
-    if lights.vehicles:
-        for where, colour in _patches(vehicles, linear):
-            red = colour[0] > 1.5 * colour[1:].max()
-            emission[where] = (
-                (2.5 if red else 9.0) * lights.vehicles * tinted(_RED if red else _WHITE)
-            )
-            cars.append(_vehicle_spot(surface, where, red, lights.vehicles))
-    for where, colour in _patches(burning & surface.is_a(SceneClass.TRAFFIC_LIGHT), linear):
-        emission[where] = 2.5 * colour / max(float(colour.max()), 1e-3)
-    walls = burning & surface.is_a(SceneClass.BUILDING, SceneClass.WALL)
-    for where, _ in _patches(walls, linear):
-        if random.random() < lights.windows:
-            warm = tinted((1.0, random.uniform(0.62, 0.85), random.uniform(0.3, 0.6)))
-            own = 0.45 + linear[where] / max(float(linear[where].max()), 1e-3)
-            emission[where] = random.uniform(0.35, 0.9) * warm * own
-    if lights.street:
-        lamps = sorted(lamps + _continued(lamps, surface), key=_range)[:_MOST_LAMPS]
-    else:
-        lamps = []
+    lamps = _patches(burning & surface.is_a(SceneClass.STREET_LIGHT), linear, surface)
+    emission += lamps.painted(lambda _: 9 * lights.street * tinted(lights.street_colour))
+    lenses = _patches(burning & surface.is_a(*VEHICLES), linear, surface)
+    emission += lenses.painted(lambda i: lights.vehicles * _lens(lenses.colours[i]))
+    signals = _patches(burning & surface.is_a(SceneClass.TRAFFIC_LIGHT), linear, surface)
+    emission += signals.painted(lambda i: 2.5 * signals.colours[i] / signals.colours[i].max())
+    windows = _patches(
+        burning & surface.is_a(SceneClass.BUILDING, SceneClass.WALL), linear, surface
+    )
+    inside = windows.painted(lambda _: _window(lights.windows, random))
+    emission += inside * (0.5 + np.minimum(linear * 2, 1))
+    row = [_street_spot(surface, at, lights) for at in lamps.positions] if lights.street else []
+    row = sorted(row + _continued(row, surface), key=_range)[:_MOST_LAMPS]
+    cars = [
+        _vehicle_spot(surface, lenses, i, lights.vehicles) for i in range(len(lenses.positions))
+    ]
+    cars = sorted(cars, key=_range)[:_MOST_LAMPS] if lights.vehicles else []
     ours = _own_spots(surface, lights.own) if lights.own else []
-    return Glow(emission, (*lamps, *sorted(cars, key=_range)[:_MOST_LAMPS], *ours))
+    return Glow(emission, (*row, *cars, *ours))
+
+
+def _lens(colour: Vector) -> NDArray[np.float32]:
+    return 2.5 * tinted(_RED) if _is_red(colour) else 9 * tinted(_WHITE)
+
+
+def _is_red(colour: Vector) -> bool:
+    return bool(colour[0] > 1.5 * colour[1:].max())
+
+
+def _window(lit: float, random: np.random.Generator) -> NDArray[np.float32]:
+    """The light of one window: none, or one of many warm whites."""
+    on, level, green, blue = random.uniform(0, 1, 4)
+    warm = tinted((1.0, 0.62 + 0.23 * green, 0.3 + 0.3 * blue))
+    return warm * np.float32((0.3 + 0.5 * level) * (on < lit))
 
 
 def irradiance(surface: Surface, spots: tuple[Spot, ...]) -> Linear:
@@ -125,22 +133,41 @@ def sensor_noise(linear: Linear, amount: float, random: np.random.Generator) -> 
     return linear + photons * a + read * b
 
 
-def _patches(where: NDArray[np.bool_], linear: Linear) -> list[tuple[NDArray[np.bool_], Vector]]:
-    """The connected patches of `where`, each as (mask, mean colour of the parent there)."""
+@dataclass(frozen=True, eq=False)
+class Patches:
+    """Connected patches of pixels, numbered from 1 in `label` (H, W); rows below are 0-based."""
+
+    label: NDArray[np.int32]
+    colours: NDArray[np.float32]  # (n, 3) mean linear light in the parent
+    positions: NDArray[np.float32]  # (n, 3) mean point, camera axes, metres
+
+    def painted(self, colour_of: Callable[[int], NDArray[np.float32]]) -> Linear:
+        """Every patch in one colour, black between (H, W, 3)."""
+        table = np.zeros((len(self.colours) + 1, 3), dtype=np.float32)
+        for i in range(len(self.colours)):
+            table[i + 1] = colour_of(i)
+        return table[self.label]
+
+
+def _patches(where: Mask, linear: Linear, surface: Surface) -> Patches:
     number, label = cv2.connectedComponents(where.astype(np.uint8), connectivity=8)
-    patches = []
-    for i in range(1, number):
-        patch = label == i
-        patches.append((patch, linear[patch].mean(axis=0)))
-    return patches
+    label = label.astype(np.int32)
+    at = label[where]
+    count = np.maximum(np.bincount(at, minlength=number)[1:, None], 1)
+
+    def mean(values: NDArray[np.float32]) -> NDArray[np.float32]:
+        sums = [np.bincount(at, weights=values[:, k], minlength=number)[1:] for k in range(3)]
+        return np.asarray(np.stack(sums, axis=1) / count, dtype=np.float32)
+
+    return Patches(label, mean(linear[where]) + np.float32(1e-4), mean(surface.points[where]))
 
 
 def _range(spot: Spot) -> float:
     return float(np.linalg.norm(spot.position))
 
 
-def _street_spot(surface: Surface, where: NDArray[np.bool_], lights: Lights) -> Spot:
-    position = surface.points[where].mean(axis=0) - 0.2 * surface.up
+def _street_spot(surface: Surface, lamp: Vector, lights: Lights) -> Spot:
+    position = lamp - np.float32(0.2) * surface.up
     high = max(float(position @ surface.up) + surface.ground[1], 2.0)
     # Brighter the higher it hangs, so that the road below gets the same.
     intensity = 1.5 * high**2 * lights.street * tinted(lights.street_colour)
@@ -167,22 +194,18 @@ def _continued(lamps: list[Spot], surface: Surface) -> list[Spot]:
         while z > -0.5 * spacing:
             z -= spacing
             position = first.position + (z - where[0]) * ahead
-            more.append(
-                Spot(
-                    position=np.asarray(position, dtype=np.float32),
-                    direction=first.direction,
-                    intensity=first.intensity,
-                    cos_inner=first.cos_inner,
-                    cos_outer=first.cos_outer,
-                )
-            )
+            more.append(replace(first, position=np.asarray(position, dtype=np.float32)))
     return more
 
 
-def _vehicle_spot(surface: Surface, where: NDArray[np.bool_], red: bool, strength: float) -> Spot:
+def _vehicle_spot(surface: Surface, lenses: Patches, i: int, strength: float) -> Spot:
     """A headlight shines away from its vehicle's middle; a tail light only tints what is near."""
-    position = surface.points[where].mean(axis=0)
-    direction = _away_from_vehicle(surface, where, position)
+    position, red = lenses.positions[i], _is_red(lenses.colours[i])
+    centre = _vehicle_centre(surface, lenses.label == i + 1)
+    away = -position if centre is None else position - centre
+    away = away - surface.up * (away @ surface.up)
+    away = away / max(float(np.linalg.norm(away)), 1e-6) - 0.08 * surface.up
+    direction = np.asarray(away / np.linalg.norm(away), dtype=np.float32)
     intensity = 1.2 * tinted(_RED) if red else 40 * tinted(_WHITE)
     return Spot(
         position=np.asarray(position + 0.15 * direction, dtype=np.float32),
@@ -193,27 +216,18 @@ def _vehicle_spot(surface: Surface, where: NDArray[np.bool_], red: bool, strengt
     )
 
 
-def _away_from_vehicle(surface: Surface, where: NDArray[np.bool_], position: Vector) -> Vector:
-    centre = _centre(surface, where)
-    away = -position if centre is None else position - centre
-    away = away - surface.up * (away @ surface.up)
-    away = away / max(float(np.linalg.norm(away)), 1e-6) - 0.08 * surface.up
-    return np.asarray(away / np.linalg.norm(away), dtype=np.float32)
-
-
-def _centre(surface: Surface, where: NDArray[np.bool_]) -> Vector | None:
-    """Where the middle of the vehicle that owns these pixels is, camera axes; None if unknown."""
+def _vehicle_centre(surface: Surface, where: Mask) -> Vector | None:
+    """The middle of the vehicle that owns these pixels, camera axes; None where unknown."""
     if surface.y.instances is None:
         return None
-    ids, counts = np.unique(surface.y.instances[where], return_counts=True)
-    owner: SceneObject | None = next(
-        (o for o in surface.y.objects if o.instance == int(ids[counts.argmax()])), None
-    )
-    if owner is None or owner.centre_m is None:
+    owner = int(np.bincount(surface.y.instances[where]).argmax())
+    centre = next((o.centre_m for o in surface.y.objects if o.instance == owner), None)
+    if centre is None:
         return None
     world_to_camera = np.linalg.inv(surface.camera.camera_to_world)
-    centre = world_to_camera[:3, :3] @ np.array(owner.centre_m) + world_to_camera[:3, 3]
-    return np.asarray(centre, dtype=np.float32)
+    return np.asarray(
+        world_to_camera[:3, :3] @ np.array(centre) + world_to_camera[:3, 3], dtype=np.float32
+    )
 
 
 def _own_spots(surface: Surface, strength: float) -> list[Spot]:

@@ -10,7 +10,7 @@ from itertools import pairwise
 import cv2
 import numpy as np
 
-from parhelion.generators._linear_light import Plane
+from parhelion.generators._linear_light import Linear, Plane, Rgb, tinted
 
 _SHIFT = 4  # fractional bits of OpenCV's coordinates
 
@@ -54,6 +54,13 @@ def coverage(
     return 1 - passes
 
 
+def shown_by_particles(linear: Linear, sky: Rgb) -> Linear:
+    """What drops and flakes show (H, W, 3): the sky's light, and the lamps' where it is bright."""
+    width = linear.shape[1]
+    around = cv2.GaussianBlur(np.minimum(linear, 2), (0, 0), width / 24)
+    return np.maximum(tinted(sky), np.float32(1.15) * around)
+
+
 def _number(
     size: tuple[int, int], focal_px: float, near: float, far: float, falling: Falling
 ) -> float:
@@ -70,9 +77,8 @@ def _layer(
     random: np.random.Generator,
 ) -> Plane:
     height, width = size
-    # More strokes than this merge anyway: each then stands for several, and weighs as much.
-    most = height * width / 40
-    number = int(random.poisson(min(expected, most)))
+    # More strokes than this in one layer merge into a veil, which is the haze's to draw.
+    number = int(random.poisson(min(expected, height * width / 150)))
     canvas = np.zeros(size, dtype=np.uint8)
     step = np.array(falling.velocity_m_s) * falling.exposure_s * px_per_m
     margin = np.abs(step).max()
@@ -83,5 +89,4 @@ def _layer(
     strokes = np.rint(ends * 2**_SHIFT).astype(np.int32)
     if number:
         cv2.polylines(canvas, list(strokes), False, 255, max(1, round(thick)), cv2.LINE_AA, _SHIFT)
-    alpha = falling.opacity * min(1.0, thick) * max(1.0, expected / most)
-    return canvas * np.float32(min(alpha, 0.95) / 255)
+    return canvas * np.float32(falling.opacity * min(1.0, thick) / 255)

@@ -28,6 +28,8 @@ from parhelion.generators._weather_snow import Cover, Flakes, covered, snowed
 from parhelion.pipeline.conditions import Conditions
 from parhelion.pipeline.seeds import rng
 
+_HAZE_TOP_M = 60.0  # above the camera
+
 
 @dataclass(frozen=True, kw_only=True)
 class Drawn:
@@ -96,7 +98,7 @@ def picture(
         sun_glow=recipe.sun_glow,
         sun_x=0.5 + 0.5 * drawn.sun_x,
     )
-    out = fogged(street, surface.distance, fog)
+    out = fogged(street, _through_air(surface), fog)
     out = _falling(out, surface, drawn, air, hour, seed)
     if lit is not None:
         arrived = transmission(surface.distance, drawn.visibility_m)[..., None]
@@ -156,6 +158,12 @@ def _snow_white(recipe: Recipe) -> Rgb:
     r, g, b = recipe.gain
     top = max(recipe.gain)
     return 0.74 * (0.5 + 0.5 * r / top), 0.74 * (0.5 + 0.5 * g / top), 0.74 * (0.5 + 0.5 * b / top)
+
+
+def _through_air(surface: Surface) -> Plane:
+    """Metres of hazy air before each pixel: before the sky it ends where the layer of haze does."""
+    top = np.float32(_HAZE_TOP_M) / np.maximum(surface.elevation, np.float32(0.02))
+    return np.where(surface.sky, top, surface.distance)
 
 
 def _ripple(drawn: Drawn, surface: Surface) -> float:

@@ -11,13 +11,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from parhelion.generators._linear_light import Linear, Plane, Rgb, mix, smoothstep, tinted
+from parhelion.generators._linear_light import Linear, Plane, Rgb, mix, smoothstep
 from parhelion.generators._surface import PAVED, Surface, noise
-from parhelion.generators._weather_particles import Falling, coverage
+from parhelion.generators._weather_particles import Falling, coverage, shown_by_particles
 from parhelion.pipeline.scene_class import SceneClass
 
-_LAYERS_M = (0.8, 1.3, 2.2, 3.6, 6.0, 10.0, 17.0)
-_LEAST_DROP_MM = 1.0  # smaller ones are seen as haze, not as streaks
+_LAYERS_M = (0.8, 1.3, 2.0, 3.2, 5.0, 8.0)
+_LEAST_DROP_MM = 2.0  # smaller ones are seen as haze, not as streaks
 _F0 = 0.02  # reflectance of water seen from straight above
 
 
@@ -27,8 +27,8 @@ class Rain:
 
     rate_mm_h: float
     wind_m_s: float = 0.0  # across the picture
-    exposure_s: float = 1 / 40
-    light: Rgb = (0.75, 0.77, 0.8)  # what a drop shows: the sky, mostly
+    exposure_s: float = 1 / 50
+    light: Rgb = (0.75, 0.77, 0.8)  # what a drop shows of the sky
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,12 +58,12 @@ def rained(linear: Linear, surface: Surface, rain: Rain, random: np.random.Gener
         diameter_m=diameter / 1000,
         velocity_m_s=(rain.wind_m_s, speed),
         exposure_s=rain.exposure_s,
-        opacity=0.9,
-        spread=0.12,
+        opacity=0.75,
+        spread=0.1,
     )
     focal = float(surface.camera.intrinsics[1, 1])
     veil = coverage(surface.y.size, focal, surface.distance, falling, _LAYERS_M, random)
-    return mix(linear, tinted(rain.light), veil)
+    return mix(linear, shown_by_particles(linear, rain.light), veil)
 
 
 def wetted(linear: Linear, surface: Surface, wet: Wet, random: np.random.Generator) -> Linear:

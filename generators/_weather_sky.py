@@ -85,7 +85,7 @@ def _level_shadows(linear: Linear, where: Mask, strength: float) -> Linear:
     """Brings the two levels of one kind of ground together, if it has two (Otsu's threshold)."""
     if where.sum() < 50:
         return linear
-    log_y = np.log(luminance(linear) + _LEAST)
+    log_y = _unpainted(np.log(luminance(linear) + _LEAST), where)
     values = log_y[where]
     low, high = np.quantile(values, (0.02, 0.98))
     scaled = np.clip((values - low) / max(high - low, 1e-6) * 255, 0, 255).astype(np.uint8)
@@ -95,16 +95,26 @@ def _level_shadows(linear: Linear, where: Mask, strength: float) -> Linear:
     dark = where & ~lit
     if min(lit.sum(), dark.sum()) < 0.04 * where.sum():
         return linear
-    levels = np.median(linear[lit], axis=0), np.median(linear[dark], axis=0)
-    ratio = levels[0] / np.maximum(levels[1], _LEAST)
+    ratio = np.median(linear[lit], axis=0) / np.maximum(np.median(linear[dark], axis=0), _LEAST)
     if ratio.mean() < 1.4:
         return linear
-    in_sun = 1 / (1 + np.exp((threshold - log_y) / np.float32(0.12 * np.log(ratio.mean()))))
-    in_sun = cv2.GaussianBlur(in_sun.astype(np.float32), (3, 3), 0)
+    soft = np.float32(0.12 * np.log(ratio.mean()))
+    in_sun = cv2.GaussianBlur(1 / (1 + np.exp((threshold - log_y) / soft)), (3, 3), 0)
     keep = 0.45  # where between shadow (0) and sun (1), in log light, both levels meet
     up, down = ratio ** (keep * strength), ratio ** ((keep - 1) * strength)
     gain = mix(np.asarray(up, dtype=np.float32), np.asarray(down, dtype=np.float32), in_sun)
     return np.where(where[..., None], linear * gain, linear)
+
+
+def _unpainted(log_y: Plane, where: Mask) -> Plane:
+    """The ground without its paint, which is bright in the shade too: a grey opening.
+
+    What is bright and narrower than a marking nearby is taken away; edges of larger shapes stay.
+    """
+    window = max(3, log_y.shape[1] // 22 | 1)
+    inside = np.where(where, log_y, log_y[where].max())
+    opened: Plane = cv2.morphologyEx(inside, cv2.MORPH_OPEN, np.ones((window, window)))
+    return opened
 
 
 def sky_share(linear: Linear, surface: Surface) -> Plane:

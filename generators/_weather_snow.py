@@ -19,10 +19,10 @@ from parhelion.generators._linear_light import (
     tinted,
 )
 from parhelion.generators._surface import GROUND, OPEN_GROUND, Surface, noise
-from parhelion.generators._weather_particles import Falling, coverage
+from parhelion.generators._weather_particles import Falling, coverage, shown_by_particles
 from parhelion.pipeline.scene_class import SceneClass
 
-_LAYERS_M = (0.5, 0.8, 1.3, 2.2, 3.6, 6.0, 10.0, 17.0, 30.0)
+_LAYERS_M = (0.6, 1.0, 1.6, 2.6, 4.2, 6.8, 11.0, 18.0)
 _TRACK_GAUGE_M = 1.5  # between the wheels of a car
 _LANE_M = 3.4
 
@@ -33,7 +33,7 @@ class Flakes:
 
     rate_mm_h: float  # water equivalent
     wind_m_s: float = 0.0  # across the picture
-    exposure_s: float = 1 / 60
+    exposure_s: float = 1 / 150
     light: Rgb = (0.9, 0.92, 0.95)
 
 
@@ -51,18 +51,18 @@ def snowed(linear: Linear, surface: Surface, flakes: Flakes, random: np.random.G
     if flakes.rate_mm_h <= 0:
         return linear.copy()
     falling = Falling(
-        per_m3=60 * flakes.rate_mm_h,
+        per_m3=24 * flakes.rate_mm_h,
         diameter_m=0.011,  # flakes that show are clumps of about a centimetre
         velocity_m_s=(flakes.wind_m_s, 1.4),
         exposure_s=flakes.exposure_s,
         opacity=0.9,
-        spread=0.5,
+        spread=0.35,
     )
     focal = float(surface.camera.intrinsics[1, 1])
     veil = coverage(
         surface.y.size, focal, surface.distance, falling, _LAYERS_M, random, defocus_m=0.006
     )
-    return mix(linear, tinted(flakes.light), veil)
+    return mix(linear, shown_by_particles(linear, flakes.light), veil)
 
 
 def covered(linear: Linear, surface: Surface, snow: Cover, random: np.random.Generator) -> Linear:
@@ -76,7 +76,8 @@ def covered(linear: Linear, surface: Surface, snow: Cover, random: np.random.Gen
 def snow_share(surface: Surface, snow: Cover, random: np.random.Generator) -> Plane:
     """How much of each pixel is white, (H, W) 0..1."""
     u, v = surface.plan
-    lumps = noise(random, u, v, 1.8, octaves=4) - np.float32(0.5)
+    rise = np.where(surface.is_a(*OPEN_GROUND), 0, surface.height).astype(np.float32)
+    lumps = noise(random, u + 0.6 * rise, v + 0.8 * rise, 1.8, octaves=4) - np.float32(0.5)
     reach = np.float32(snow.cover * 1.5 - 0.25)  # lumps go from none to all over cover's range
     patchy = smoothstep(-0.2, 0.2, reach - np.float32(0.5) + lumps * np.float32(1.2))
     ground = patchy * (1 - np.float32(snow.tracks) * tracks(surface, u, v, random))

@@ -18,7 +18,7 @@ from parhelion.generators import _weather_refusals as refusals
 from parhelion.generators._linear_light import Linear, Mask, exposure_gain, to_linear, to_srgb
 from parhelion.generators._surface import Surface, distance_m
 from parhelion.generators._weather_fog import Fog, fogged, transmission
-from parhelion.generators._weather_hours import DAY, hour_light, hour_of
+from parhelion.generators._weather_hours import DAY, hour_light, hour_of, under_clouds
 from parhelion.generators._weather_picture import Drawn, draw, picture
 from parhelion.generators._weather_recipes import RECIPES, Recipe
 from parhelion.pipeline.conditions import Conditions, TimeOfDay
@@ -49,7 +49,7 @@ class WeatherConfig(PartConfig):
     effects: Literal["all", "air"] = "all"
     auto_exposure: bool = True  # by day the camera answers to a brighter or darker picture
     exposure_key: Annotated[float, Field(gt=0, lt=1)] = 0.26  # mean luminance that it aims at
-    exposure_range: tuple[float, float] = (0.85, 1.2)  # gains that it may use
+    exposure_range: tuple[float, float] = (0.85, 1.1)  # gains that it may use
     # A surface of which less light than this arrives is hidden: its label becomes IGNORE.
     hidden_below: Annotated[float, Field(ge=0, lt=1)] = 0.02
     unknown_depth_at_most: Annotated[float, Field(ge=0, le=1)] = 0.2  # share of nan pixels
@@ -177,7 +177,7 @@ class Weather:
         seed: int,
     ) -> tuple[Image, float]:
         same = time in (parent.conditions.time_of_day, TimeOfDay.UNKNOWN, TimeOfDay.DAY)
-        hour = DAY if same else hour_light(drawn.hour)
+        hour = DAY if same else under_clouds(hour_light(drawn.hour), drawn.cloud)
         linear = picture(to_linear(parent.image), Surface(y), recipe, drawn, hour, seed)
         return self._exposed(linear, day=hour == DAY)
 
