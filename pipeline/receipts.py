@@ -1,7 +1,8 @@
 """Chunks of work, and the receipts that stand on the disk once they are done.
 
-Both are plain data, the only things that travel between a run and its workers. A receipt is written after its file, so a receipt whose file still has its size and hash is proof
-that the work need not be done again. How long it took is kept apart, in a file that nobody hashes.
+Both are plain data, the only things that travel between a run and its workers. A receipt is written
+after its file, so a receipt whose file still has its size and hash is proof that the work need not
+be done again. How long it took is kept apart, in a file that nobody hashes.
 """
 
 import json
