@@ -11,6 +11,7 @@ from pathlib import Path
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from plotly.offline import get_plotlyjs
 
+from parhelion.pipeline.files import replacing
 from parhelion.pipeline.report_data import GalleryItem, Interval, ReportData, Timings
 from parhelion.pipeline.report_plots import by_axis, comparable, figures
 from parhelion.pipeline.scene_class import COLOURS
@@ -23,13 +24,11 @@ NARROW_SPACE = "\N{NARROW NO-BREAK SPACE}"
 def write_report(
     data: ReportData, gallery_source: Path | None, folder: Path, timings: Timings | None = None
 ) -> Path:
-    """Writes the report into `folder` and returns its `index.html`, which is written last.
+    """Puts the report in the place of `folder`, whole or not at all; returns its `index.html`.
 
     `gallery_source` holds the pictures that `data.gallery` names; they are copied to
     `folder/gallery`. Raises FileNotFoundError that names the first picture which is not there.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    _copy_pictures(data.gallery, gallery_source, folder / "gallery")
     timings = timings or Timings()
     texts = {
         "report.css": _template("report.css"),
@@ -39,8 +38,11 @@ def write_report(
         "timings.json": timings.model_dump_json(),
         "index.html": page(data, timings),
     }
-    for name, text in texts.items():
-        (folder / name).write_text(text, encoding="utf-8")
+    with replacing(folder) as draft:
+        draft.mkdir()
+        for name, text in texts.items():
+            (draft / name).write_text(text, encoding="utf-8")
+        _copy_pictures(data.gallery, gallery_source or folder / "gallery", draft / "gallery")
     return folder / "index.html"
 
 
@@ -127,19 +129,15 @@ def _template(name: str) -> str:
     return resources.files("parhelion.pipeline").joinpath(name).read_text(encoding="utf-8")
 
 
-def _copy_pictures(items: tuple[GalleryItem, ...], source: Path | None, folder: Path) -> None:
-    names = {
-        name for i in items for name in (i.image, i.parent, i.stencil, i.depth) if name is not None
-    }
-    for name in sorted(names):
-        found = (source or folder) / name
-        if Path(name).name != name or not found.is_file():
+def _copy_pictures(items: tuple[GalleryItem, ...], source: Path, folder: Path) -> None:
+    named = {name for i in items for name in (i.image, i.parent, i.stencil, i.depth)} - {None}
+    folder.mkdir()
+    for name in sorted(filter(None, named)):
+        if Path(name).name != name or not (source / name).is_file():
             raise FileNotFoundError(
-                f"the gallery names the picture {name!r}; wanted it in {found.parent}"
+                f"the gallery names the picture {name!r}; wanted it in {source}"
             )
-        folder.mkdir(exist_ok=True)
-        if found.resolve() != (folder / name).resolve():
-            shutil.copyfile(found, folder / name)
+        shutil.copyfile(source / name, folder / name)
 
 
 def _legend(items: tuple[GalleryItem, ...]) -> list[tuple[str, str]]:

@@ -199,6 +199,7 @@ def _laid_out(
         ticktext=[f"{escape(name)}  " for name in names],
         range=[len(names) - 0.4, -0.6],
         automargin=True,
+        showline=False,
         showgrid=False,
         zeroline=False,
         fixedrange=True,

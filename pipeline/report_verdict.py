@@ -31,11 +31,11 @@ def listed(names: Sequence[str]) -> str:
 
 
 def spoken(cell: str) -> str:
-    """A cell as one says it: "fog/day" -> "fog by day", "clear/night" -> "clear nights"."""
+    """A cell as one says it: "fog/day" -> "fog by day", "clear/dusk" -> "clear weather at dusk"."""
     sky, _, time = cell.partition("/")
-    if sky in ("fog", "haze", "rain", "snow"):
-        return " ".join([sky, {"day": "by day", "unknown": ""}.get(time, f"at {time}")]).strip()
-    return f"{sky} {'weather' if time in ('unknown', '') else time + 's'}"
+    weather = sky if sky in ("fog", "haze", "rain", "snow") else f"{sky} weather"
+    when = {"day": " by day", "": "", "unknown": ""}.get(time, f" at {time}")
+    return weather + when
 
 
 def _cells(rows: Sequence[DownstreamRow], tone: Tone) -> list[str]:
