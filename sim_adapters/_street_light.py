@@ -1,20 +1,17 @@
 """The light and air of a street: fifteen weathers at any hour, as numbers that renderers read.
 
-One table says what each weather is like, as ranges; a street draws its own values from them by its
-seed. Luminances are in kcd/m^2 and illuminances in klux, artificial lights in the builders' units.
+A street draws its own values from the ranges of `_street_looks` by its seed. Luminances are in
+kcd/m^2 and illuminances in klux, artificial lights in the builders' units.
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from parhelion.pipeline.conditions import Conditions, Weather
 from parhelion.pipeline.seeds import rng
-
-Range = tuple[float, float]
-Colour = tuple[float, float, float]
+from parhelion.sim_adapters._street_looks import LOOKS, Colour, Look, Range
 
 LATITUDE_DEG = 34.0  # of Los Angeles
 DECLINATION_DEG = 12.0  # of the sun on 22 April
@@ -22,69 +19,6 @@ SOLAR_NOON_H = 12.7  # on a clock set to daylight saving time
 LAMPS_BELOW_DEG = 4.0  # lamps go on when the sun is lower
 LAMPS_GLOOM = 0.6  # or when clouds take more than this share of the daylight
 CONTRAST_LEFT = 0.05  # at the meteorological visibility (Koschmieder 1924; WMO's threshold)
-
-GREY: Colour = (1.0, 1.0, 1.0)
-NONE: Range = (0.0, 0.0)
-
-
-class Look(NamedTuple):
-    """What a weather is like; every pair is a range that a street draws from."""
-
-    cloud: Range  # share of the sky
-    turbidity: Range  # Preetham's T: 2 very clear, 10 hazy
-    visibility_m: Range
-    gloom: Range = NONE  # share of daylight that thick clouds take, beyond thin ones
-    rain_mm_h: Range = NONE
-    snow_mm_h: Range = NONE  # water equivalent
-    snow_cover: Range = NONE
-    wetness: Range = NONE
-    wind_m_s: Range = (0.0, 1.5)
-    tint: Colour = GREY  # of haze and clouds
-
-
-LOOKS: dict[Weather, Look] = {
-    Weather.EXTRA_SUNNY: Look((0.0, 0.03), (2.0, 2.3), (30e3, 50e3)),
-    Weather.CLEAR: Look((0.1, 0.22), (2.3, 3.0), (15e3, 30e3)),
-    Weather.CLOUDS: Look((0.5, 0.65), (2.6, 3.4), (8e3, 20e3)),
-    Weather.SMOG: Look((0.2, 0.4), (6.0, 8.0), (260, 420), tint=(1.0, 0.86, 0.62)),
-    Weather.FOGGY: Look((1.0, 1.0), (4.0, 6.0), (60, 130), wetness=(0.1, 0.3)),
-    Weather.OVERCAST: Look((0.97, 1.0), (3.0, 5.0), (3e3, 8e3), gloom=(0.1, 0.3)),
-    Weather.RAINING: Look(
-        (1.0, 1.0), (4.0, 6.0), (450, 900), (0.25, 0.4), (6.0, 16.0), wetness=(0.85, 1.0)
-    ),
-    Weather.THUNDER_STORM: Look(
-        (1.0, 1.0),
-        (5.0, 7.0),
-        (220, 380),
-        (0.72, 0.82),
-        (25.0, 50.0),
-        wetness=(1.0, 1.0),
-        wind_m_s=(3.0, 6.0),
-        tint=(0.86, 0.93, 1.0),
-    ),
-    Weather.CLEARING: Look((0.4, 0.55), (2.2, 2.8), (6e3, 12e3), wetness=(0.6, 0.85)),
-    Weather.NEUTRAL: Look((0.7, 0.8), (4.0, 5.0), (6e3, 12e3)),
-    Weather.SNOWING: Look(
-        (1.0, 1.0), (3.0, 5.0), (320, 600), (0.1, 0.25), NONE, (1.2, 2.5), (0.75, 0.95)
-    ),
-    Weather.BLIZZARD: Look(
-        (1.0, 1.0),
-        (4.0, 6.0),
-        (70, 130),
-        (0.2, 0.35),
-        NONE,
-        (5.0, 9.0),
-        (0.95, 1.0),
-        wind_m_s=(4.0, 7.0),
-    ),
-    Weather.SNOWLIGHT: Look(
-        (0.8, 0.9), (3.0, 4.0), (1200, 2500), (0.0, 0.1), NONE, (0.35, 0.8), (0.35, 0.6)
-    ),
-    Weather.CHRISTMAS: Look((0.93, 1.0), (2.5, 3.5), (4e3, 9e3), (0.0, 0.1), snow_cover=(0.9, 1.0)),
-    Weather.HALLOWEEN: Look(
-        (0.75, 0.9), (7.0, 9.0), (170, 300), (0.55, 0.68), tint=(0.95, 0.72, 0.58)
-    ),
-}
 
 
 @dataclass(frozen=True, kw_only=True)

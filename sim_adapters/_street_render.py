@@ -49,13 +49,19 @@ class Tracer:
         return batches(self.geometry)
 
     def radiance(
-        self, g: GBuffer, guides: Guides, air: Ambience, samples: int, seed: int
+        self,
+        g: GBuffer,
+        guides: Guides,
+        air: Ambience,
+        samples: int,
+        seed: int,
+        more: Plugin | None = None,
     ) -> Floats:
-        """Linear radiance (H, W, 3), denoised, without anything that hangs in the air."""
+        """Linear radiance (H, W, 3), denoised; `more` plugins replace or join the scene's own."""
         height, width = g.depth.shape
-        scene = {"type": "scene", "integrator": {"type": "path", "max_depth": PATH_DEPTH}}
+        scene: Plugin = {"type": "scene", "integrator": {"type": "path", "max_depth": PATH_DEPTH}}
         scene |= self.shapes(air) | lights(self.geometry.street.lights, g, air)
-        scene["camera"] = camera(g, samples)
+        scene |= {"camera": camera(g, samples)} | (more or {})
         traced = mi.render(mi.load_dict(scene), spp=samples, seed=seed & 0x7FFFFFFF)
         noisy = np.array(traced, dtype=np.float32).reshape(height, width, 3)
         clean = denoised(noisy, guides)
@@ -157,7 +163,7 @@ def _spot(light: Light, sampling_weight: float) -> Plugin:
 
 
 def dome_picture(air: Ambience) -> Floats:
-    """The sky as a latitude-longitude picture (h, 2h, 3) as mitsuba wants it: top row straight up."""
+    """The sky by latitude and longitude (h, 2h, 3), laid out for mitsuba: top row straight up."""
     rows, columns = DOME_ROWS, 2 * DOME_ROWS
     theta = (np.arange(rows) + 0.5) * np.pi / rows
     phi = (np.arange(columns) + 0.5) * 2 * np.pi / columns

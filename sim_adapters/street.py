@@ -23,6 +23,7 @@ from parhelion.sim_adapters import _street_preview, _street_weather
 from parhelion.sim_adapters._street_gbuffer import GBuffer, Guides, gbuffer, guides
 from parhelion.sim_adapters._street_geometry import Geometry
 from parhelion.sim_adapters._street_light import Ambience, ambience
+from parhelion.sim_adapters._street_looks import JUDGE_LOOKS, LOOKS
 from parhelion.sim_adapters._street_scene import LABEL_SPACE, build_street
 
 if TYPE_CHECKING:
@@ -149,7 +150,8 @@ class Street:
         shot, c = self._shots[ref.native_id], self.config
         stage = self._stage_of(shot.scene)
         g = stage.gbuffer(shot.view, c.width, c.height)
-        air = ambience(shot.conditions.weather, shot.conditions.hour, stage.seed)
+        looks = JUDGE_LOOKS if c.quality == "judge" else LOOKS
+        air = ambience(shot.conditions.weather, shot.conditions.hour, stage.seed, looks)
         made_from = (self.VERSION, c.seed, shot.native_id, c.width, c.height, c.samples, c.quality)
         return Frame(
             frame_id=digest("street", *made_from)[:32],
@@ -172,15 +174,19 @@ class Street:
         return self._stage[1]
 
     def _image(self, stage: Stage, shot: Shot, g: GBuffer, air: Ambience) -> NDArray[np.uint8]:
-        street = stage.geometry.street
+        lights, samples = stage.geometry.street.lights, self.config.samples
         if self.config.quality == "preview":
             linear = _street_preview.shade(stage.geometry, g, air)
-            hazy = _street_weather.between(linear, g, g.depth[None], street.lights, air)
+            hazy = _street_weather.between(linear, g, g.depth[None], lights, air)
             return _street_weather.camera(hazy, air)
-        guides = stage.guides(shot.view, g)
-        seed = seed_of(stage.seed, shot.native_id)
-        linear = stage.tracer.radiance(g, guides, air, self.config.samples, seed)
-        hazy = _street_weather.between(linear, g, guides.depth, street.lights, air)
+        guides, seed = stage.guides(shot.view, g), seed_of(stage.seed, shot.native_id)
+        if self.config.quality == "judge":
+            from parhelion.sim_adapters import _street_judge
+
+            inside = _street_judge.radiance(stage.tracer, g, guides, air, samples, seed)
+            return _street_weather.camera(inside, air)
+        linear = stage.tracer.radiance(g, guides, air, samples, seed)
+        hazy = _street_weather.between(linear, g, guides.depth, lights, air)
         return _street_weather.camera(hazy, air)
 
     def _provenance(self, shot: Shot, seed: int) -> Provenance:
