@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from parhelion.generators._linear_light import Linear, Rgb, luminance
+from parhelion.generators._linear_light import Linear, Plane, Rgb, luminance
 from parhelion.generators._surface import Surface
 from parhelion.generators._weather_fog import Fog, fogged, transmission
 from parhelion.generators._weather_hours import DAY, HourLight
