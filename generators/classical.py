@@ -1,0 +1,160 @@
+"""Classical augmentation, p(x | y, parent): albumentations, with all layers moved together.
+
+A baseline, and a part of every mix. Nothing is trained. It keeps the parent's conditions, because a
+jittered sunny frame is still a sunny frame; only the presets with weather may claim fog, rain or
+snow, as albumentations paints them: without depth, and with no physics to record.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import Field
+
+from parhelion.generators import _classical_geometry as geometry
+from parhelion.pipeline.conditions import Conditions, TimeOfDay, Weather
+from parhelion.pipeline.contracts import (
+    CannotHonour,
+    FitReport,
+    PartConfig,
+    Progress,
+    Request,
+    TrainingData,
+    silent,
+)
+from parhelion.pipeline.descent import descend, generator_step
+from parhelion.pipeline.frame import Frame, Image
+from parhelion.pipeline.provenance import Numerics
+from parhelion.pipeline.seeds import rng, seed_of
+
+Preset = Literal["photometric", "geometric", "weather", "strong"]
+
+
+class ClassicalConfig(PartConfig):
+    """What is changed: colours, geometry, painted weather, or (strong) all of them."""
+
+    preset: Preset = "strong"
+    zoom: Annotated[float, Field(ge=1, le=8)] = 2.0  # the smallest window is 1/zoom of the picture
+    roll_deg: Annotated[float, Field(ge=0, le=45)] = 4.0
+    mirror: bool = True  # half of the frames, where labels survive it
+
+
+class Classical:
+    """The generator."""
+
+    VERSION: ClassVar[str] = "1"
+    Config: ClassVar[type[PartConfig]] = ClassicalConfig
+    needs_fit: ClassVar[bool] = False
+    models: str = "p(x | y, parent)"
+    needs: frozenset[str] = frozenset()
+
+    def __init__(self, config: ClassicalConfig) -> None:
+        self.config = config
+
+    def refusal(self, conditions: Conditions) -> str | None:
+        """Any conditions that the parent has; `generate` refuses those that it has not."""
+        return None
+
+    def fit(
+        self, data: TrainingData, workdir: Path, seed: int, progress: Progress = silent
+    ) -> FitReport:
+        """Learns nothing: the policy is fixed."""
+        return FitReport(steps=0, groups_digest=data.groups_digest)
+
+    def generate(self, requests: Sequence[Request]) -> Iterator[Frame]:
+        """One frame per request, in order. Raises CannotHonour."""
+        for request in requests:
+            yield self._draw(request)
+
+    def save(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "config.json").write_text(self.config.model_dump_json(indent=2) + "\n")
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        return cls(ClassicalConfig.model_validate_json((folder / "config.json").read_text()))
+
+    def _draw(self, request: Request) -> Frame:
+        parent, paints = self._honourable(request)
+        move = self._move(request, parent)
+        moved = geometry.moved(parent, move)
+        conditions = moved.conditions
+        if paints is not None:
+            conditions = Conditions(
+                weather=paints,
+                hour=conditions.hour,
+                time_of_day=conditions.time_of_day,
+                event=conditions.event,
+                driving_side=conditions.driving_side,
+            )
+        return descend(
+            request,
+            self._image(moved, paints, request.seed),
+            generator_step("classical", self.VERSION, self.config, drawn=move.numbers()),
+            Numerics.of("albumentations", "numpy", "opencv-python-headless"),
+            conditions=conditions,
+            y=moved,
+        )
+
+    def _honourable(self, request: Request) -> tuple[Frame, Weather | None]:
+        """The parent, and the weather to paint if another is asked. Raises CannotHonour."""
+        parent = request.parent
+        if parent is None or request.annotation is not None:
+            raise CannotHonour(
+                "classical changes a parent frame and its labels; give it no other y"
+            )
+        if request.mask is not None or request.text is not None:
+            raise CannotHonour("classical takes neither mask nor text")
+        asked, has = request.conditions, parent.conditions
+        if asked.time_of_day not in (TimeOfDay.UNKNOWN, has.time_of_day):
+            raise CannotHonour(
+                f"classical keeps the parent's light; asked for {asked.time_of_day.value}, "
+                f"the parent has {has.time_of_day.value}"
+            )
+        if asked.event is not has.event:
+            raise CannotHonour(
+                f"classical keeps the parent's event; asked for {asked.event.value}, "
+                f"the parent has {has.event.value}"
+            )
+        if asked.weather in (Weather.UNKNOWN, has.weather):
+            return parent, None
+        return parent, self._paintable(asked, has)
+
+    def _paintable(self, asked: Conditions, has: Conditions) -> Weather:
+        from parhelion.generators._classical_policy import PAINTED
+
+        if self.config.preset not in ("weather", "strong") or asked.weather not in PAINTED:
+            raise CannotHonour(
+                f"classical ({self.config.preset}) keeps the parent's weather, "
+                f"{has.weather.value}; asked for {asked.weather.value}"
+            )
+        if has.sky_kind not in ("clear", "cloudy", "overcast", "unknown"):
+            raise CannotHonour(f"the parent has {has.sky_kind} already; weather is painted on dry")
+        stated = {"visibility_m", "rain_mm_h", "snow_cover", "wetness"} & asked.model_fields_set
+        if stated:
+            raise CannotHonour(f"painted weather has no physics: cannot honour {sorted(stated)}")
+        return asked.weather
+
+    def _move(self, request: Request, parent: Frame) -> geometry.Move:
+        c = self.config
+        if c.preset not in ("geometric", "strong"):
+            return geometry.Move()
+        survives = parent.label is None or parent.label.mirror_safe
+        random = rng(request.seed, "classical", "geometry")
+        return geometry.draw(random, c.zoom, c.roll_deg, c.mirror and survives)
+
+    def _image(self, moved: Frame, paints: Weather | None, seed: int) -> Image:
+        # Late, because albumentations takes a second to import and the command line has no use.
+        from parhelion.generators import _classical_policy as policy
+
+        image = moved.image
+        if paints is not None:
+            chain = policy.painted(paints)
+            image = policy.applied(chain, image, seed_of(seed, "classical", "weather"))
+        if self.config.preset in ("photometric", "strong"):
+            chain = policy.photometric()
+            image = policy.applied(chain, image, seed_of(seed, "classical", "photometric"))
+        return image
+
+
+PART = Classical
