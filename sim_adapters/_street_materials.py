@@ -1,5 +1,6 @@
 """What surfaces are like: material keys to mitsuba's reflection models, dry, wet or under snow."""
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import mitsuba as mi
@@ -63,7 +64,7 @@ def bsdf(batch: Batch, air: Ambience) -> Plugin:
     finish = FINISHES[batch.material]
     surface = _surface(batch, finish, air)
     if air.snow_cover > 0 and batch.upward:
-        mask = _texture(_snow_mask(air), batch, TILE_M)
+        mask = _texture(_snow_mask(air.snow_cover, air.seed), batch)
         surface = {"type": "blendbsdf", "weight": mask, "dry": surface, "snow": SNOW}
     return {"type": "twosided", "inner": surface}
 
@@ -76,7 +77,7 @@ def _surface(batch: Batch, finish: Finish, air: Ambience) -> Plugin:
         return {"type": "diffuse", "reflectance": base}
     roughness: Plugin | float = finish.roughness * (1 - 0.55 * wet)
     if puddles:
-        roughness = _texture(_wet_roughness(finish.roughness, air), batch, TILE_M)
+        roughness = _texture(_wet_roughness(finish.roughness, air.wetness, air.seed), batch)
     return {
         "type": "principled",
         "base_color": base,
@@ -95,27 +96,29 @@ def _albedo(batch: Batch, factor: float) -> Plugin:
     return {"type": "bitmap", "bitmap": mi.Bitmap(picture), "raw": True}
 
 
-def _texture(values: Floats, batch: Batch, tile_m: float) -> Plugin:
-    scale = batch.metres_per_uv / tile_m
-    return {
-        "type": "bitmap",
-        "bitmap": mi.Bitmap(np.ascontiguousarray(values[..., None], dtype=np.float32)),
-        "raw": True,
-        "to_uv": mi.ScalarTransform4f().scale([scale, scale, 1]),
-    }
+def _texture(picture: Any, batch: Batch) -> Plugin:
+    scale = batch.metres_per_uv / TILE_M
+    to_uv = mi.ScalarTransform4f().scale([scale, scale, 1])
+    return {"type": "bitmap", "bitmap": picture, "raw": True, "to_uv": to_uv}
 
 
-def _wet_roughness(dry: float, air: Ambience) -> Floats:
+@lru_cache(maxsize=16)
+def _wet_roughness(dry: float, wetness: float, seed: int) -> Any:
     """Roughness (h, w): a wet film, and mirrors of standing water in the hollows."""
-    hollows = tile(TILE_PX, TILE_CELLS, "puddles", air.seed)
-    level = 0.78 - 0.36 * air.wetness
+    hollows = tile(TILE_PX, TILE_CELLS, "puddles", seed)
+    level = 0.78 - 0.36 * wetness
     water = smoothstep(level - 0.06, level + 0.06, 1 - hollows)
-    film = dry + air.wetness * (0.30 - dry)
-    return np.asarray(film + water * air.wetness * (0.04 - film))
+    film = dry + wetness * (0.30 - dry)
+    return _bitmap(film + water * wetness * (0.04 - film))
 
 
-def _snow_mask(air: Ambience) -> Floats:
+@lru_cache(maxsize=16)
+def _snow_mask(cover: float, seed: int) -> Any:
     """Share (h, w) of ground under snow."""
-    patches = tile(TILE_PX, TILE_CELLS, "snow patches", air.seed)
-    threshold = 1.0 - air.snow_cover
-    return smoothstep(threshold - 0.16, threshold + 0.06, patches)
+    patches = tile(TILE_PX, TILE_CELLS, "snow patches", seed)
+    threshold = 1.0 - cover
+    return _bitmap(smoothstep(threshold - 0.16, threshold + 0.06, patches))
+
+
+def _bitmap(values: Floats) -> Any:
+    return mi.Bitmap(np.ascontiguousarray(values[..., None], dtype=np.float32))

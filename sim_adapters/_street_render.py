@@ -3,9 +3,11 @@
 The same street, light and seed give the same bytes, in any process and on any number of threads.
 """
 
+import importlib
 import sys
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
+from types import ModuleType
 from typing import Any
 
 import mitsuba as mi
@@ -31,11 +33,20 @@ OPENCV_TO_MITSUBA = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
 def prepare_render_worker() -> None:
-    """For the initializer of a render process: keeps pyoidn from importing torch (500 MB, 1.4 s).
+    """For the initializer of a render process: loads what every frame needs."""
+    denoiser()
 
-    Does nothing where torch is already there.
-    """
-    sys.modules.setdefault("torch", None)  # type: ignore[arg-type]
+
+@lru_cache
+def denoiser() -> ModuleType:
+    """The module pyoidn, without torch that it would import (1.4 s, 500 MB) and never use here."""
+    if "torch" in sys.modules:
+        return importlib.import_module("pyoidn")
+    sys.modules["torch"] = None  # type: ignore[assignment]
+    try:
+        return importlib.import_module("pyoidn")
+    finally:
+        del sys.modules["torch"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,12 +186,10 @@ def dome_picture(air: Ambience) -> Floats:
 
 def denoised(noisy: Floats, guides: Guides) -> Floats:
     """Open Image Denoise with albedo and normals, after clamping fireflies."""
-    import pyoidn  # imports torch where it may: see prepare_render_worker
-
     luminance = noisy.mean(axis=2)
     ceiling = FIREFLY * np.percentile(luminance, 99.7)
     dimmed = noisy * np.minimum(1, ceiling / np.maximum(luminance, 1e-9))[..., None]
-    clean = pyoidn.denoise(
+    clean = denoiser().denoise(
         np.ascontiguousarray(dimmed, dtype=np.float32),
         albedo=np.ascontiguousarray(guides.albedo, dtype=np.float32),
         normal=np.ascontiguousarray(guides.normal, dtype=np.float32),

@@ -1,5 +1,6 @@
 """Light and geometry of the street against plain formulas."""
 
+import subprocess
 import sys
 
 import numpy as np
@@ -148,15 +149,9 @@ def test_a_weather_without_a_look_is_named() -> None:
         ambience(Weather.UNKNOWN, 12, 0)
 
 
-def test_a_render_worker_keeps_torch_out_only_where_it_is_not_yet_in(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    from parhelion.sim_adapters._street_render import prepare_render_worker
-
-    already = object()
-    monkeypatch.setitem(sys.modules, "torch", already)  # type: ignore[misc]
-    prepare_render_worker()
-    assert sys.modules["torch"] is already
-    monkeypatch.delitem(sys.modules, "torch")
-    prepare_render_worker()
-    assert sys.modules["torch"] is None
+def test_drawing_does_not_load_torch() -> None:
+    program = (
+        "import sys; from parhelion.sim_adapters._street_render import prepare_render_worker;"
+        "prepare_render_worker(); assert 'pyoidn' in sys.modules; assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
