@@ -14,6 +14,8 @@ from parhelion.sim_adapters._street_noise import noise, smoothstep
 Floats = NDArray[np.floating[Any]]
 
 LOWEST_SUN_DEG = 2.0  # Preetham's fit ends near the horizon; below, its sky fades and turns blue
+SATURATION = 1.25  # of the fit's colours, which are paler than photographs
+REDDENED_BELOW_DEG = 12.0
 FADE_DEG = 4.2  # sun altitude over which twilight loses a factor of ten
 SUN_KLUX = 128.0  # above the atmosphere
 MOON = np.array([-0.42, -0.35, 0.84])
@@ -97,13 +99,17 @@ def _clear(air: Ambience, directions: Floats) -> Floats:
     flat = np.array([x, y]) / max(np.hypot(x, y), 1e-9) * np.cos(np.radians(altitude))
     sun = np.array([*flat, np.sin(np.radians(altitude))])
     rgb = preetham(directions, sun, air.turbidity)
+    grey = rgb @ np.tile([[0.2126], [0.7152], [0.0722]], 3)
+    rgb = np.maximum(grey + SATURATION * (rgb - grey), 0)
+    red = np.clip((REDDENED_BELOW_DEG - altitude) / REDDENED_BELOW_DEG, 0, 1)
+    rgb *= 1 + red * (np.array([1.25, 0.86, 0.62]) - 1) * np.exp(-directions[:, 2:] / 0.35)
     dip = min(air.sun_altitude_deg - LOWEST_SUN_DEG, 0.0)
     toward = np.clip(directions @ sun, 0, 1)[:, None]
     low = np.exp(-directions[:, 2:] / 0.16)
     # As the sun sinks the dome turns blue; a warm band stays low on the sun's side.
-    share = min(-dip / 8, 1.0)
-    warm = np.array([1.5, 0.78, 0.42]) * low * toward**1.5
-    pink = np.array([0.5, 0.3, 0.36]) * low * (1 - toward)
+    share = min(-dip / 6, 1.0)
+    warm = np.array([1.7, 0.74, 0.34]) * low * (0.15 + 0.85 * toward**1.5)
+    pink = np.array([0.62, 0.3, 0.36]) * low * (1 - toward)
     luminance = rgb @ np.array([[0.2126], [0.7152], [0.0722]])
     blue = luminance * (np.array([0.30, 0.46, 0.95]) + 1.9 * warm + 0.5 * pink)
     return np.asarray((rgb + share * (blue - rgb)) * 10 ** (dip / FADE_DEG), dtype=np.float32)

@@ -18,11 +18,12 @@ from parhelion.sim_adapters._street_sky import horizon_radiance
 
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722], dtype=np.float32)
 FOG_TOP_M = 90.0  # how much air a ray straight up crosses before the dome
-PATCHES_M = 22.0  # size of denser and thinner swathes of fog
+NIGHT_BALANCE = 0.3  # share of the lamps' colour that the camera takes out
+PATCHES_M = 45.0  # size of denser and thinner swathes of fog
 RAIN_SPEED_M_S = 7.5
 SHUTTER_S = 1 / 60
 SHEETS_M = (1.3, 2.0, 3.2, 5.0, 8.0, 13.0)  # distances of the sheets of rain and snow
-DROPS_PER_M3 = 0.55  # at 1 mm/h, of those large enough to see
+DROPS_PER_M3 = 0.28  # at 1 mm/h, of those large enough to see
 FLAKES_PER_M3 = 7.0  # at 1 mm/h of water, clumped
 SMALLEST_DISC_PX = 0.7
 
@@ -48,7 +49,7 @@ def between(
 
 def camera(linear: Floats, air: Ambience) -> NDArray[np.uint8]:
     """Exposure, bloom, film curve and sRGB: linear radiance (H, W, 3) to the picture (uint8)."""
-    exposed = linear * _exposure(linear, air)
+    exposed = linear * _exposure(linear, air) * _white_balance(linear, air)
     width = exposed.shape[1]
     over = np.minimum(np.maximum(exposed - 1.1, 0), 6.0)
     for sigma, weight in ((width / 160, 0.22), (width / 40, 0.12)):
@@ -65,9 +66,16 @@ def _exposure(linear: Floats, air: Ambience) -> float:
     luminance = (linear @ LUMINANCE).ravel()
     low, high = np.percentile(luminance, (5, 90))
     average = np.exp(np.log(np.clip(luminance, low, high) + 1e-5).mean())
-    key = 0.065 + 0.155 * air.daylight - 0.11 * max(air.gloom - 0.35, 0)
+    key = 0.062 + 0.138 * air.daylight**1.6
+    key *= 1 - 0.9 * max(air.gloom - 0.3, 0) * air.daylight
     key *= 1 + 0.45 * air.snow_cover * (0.3 + 0.7 * air.daylight)
     return float(key / average)
+
+
+def _white_balance(linear: Floats, air: Ambience) -> Floats:
+    """Gains (3,) of a camera that neutralises part of the lamps' colour at night (grey world)."""
+    mean = linear.mean(axis=(0, 1)) + 1e-6
+    return np.asarray((mean.mean() / mean) ** (NIGHT_BALANCE * (1 - air.daylight)))
 
 
 def film(x: Floats) -> Floats:
@@ -92,7 +100,7 @@ def _patches(air: Ambience, rays: Floats, length: Floats, origin: NDArray[np.flo
     """Density (H, W) of fog relative to its mean: swathes, and thinner higher up."""
     middle = origin[:3] + 0.5 * np.minimum(length, 120)[..., None] * rays
     at = middle[..., :2] / PATCHES_M + (3.1, 7.7)
-    swathes = 0.7 + 0.6 * noise(at.astype(np.float32), "fog", air.seed, octaves=3)
+    swathes = 0.75 + 0.5 * noise(at.astype(np.float32), "fog", air.seed, octaves=3)
     height = np.exp(-np.maximum(middle[..., 2], 0) / 45)
     return np.asarray(swathes * (0.35 + 0.65 * height), dtype=np.float32)
 
@@ -149,7 +157,7 @@ def _rain(hazy: Floats, depth: Floats, light: Floats, air: Ambience, focal_px: f
         tip = start + np.stack([fall * (lean + random.normal(0, 0.03, n)), fall], axis=1)
         ends = np.rint(np.stack([start, tip], axis=1) * 16).astype(np.int32)
         cv2.polylines(veil, list(ends), False, 255, 1, cv2.LINE_AA, 4)
-        opacity = 0.34 * min(1.0, 3.0 / distance) ** 0.7
+        opacity = 0.24 * min(1.0, 3.0 / distance) ** 0.6
         there = (veil / np.float32(255) * (depth > distance) * opacity)[..., None]
         hazy = hazy + there * (1.3 * light - hazy)
     return hazy
@@ -164,9 +172,9 @@ def _snow(hazy: Floats, depth: Floats, light: Floats, air: Ambience, focal_px: f
         radius = focal_px * random.uniform(0.005, 0.013, n) / distance
         spots = random.uniform((0, 0), (width, height), (n, 2))
         veil = flakes((height, width), spots, radius)
-        drift = air.wind_m_s * SHUTTER_S * focal_px / distance
+        drift = 0.5 * air.wind_m_s * SHUTTER_S * focal_px / distance
         soft = cv2.GaussianBlur(veil, (0, 0), 0.3 + drift / 3, sigmaY=0.3 + 0.1 * drift)
-        there = (np.minimum(soft, 1) * (depth > distance))[..., None]
+        there = (np.minimum(soft * (1 + 0.3 * drift), 1) * (depth > distance))[..., None]
         hazy = hazy + 0.8 * there * (1.7 * light - hazy)
     return hazy
 
