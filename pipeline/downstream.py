@@ -7,9 +7,9 @@ the unit: intervals come from a cluster bootstrap over groups, differences are p
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from parhelion.pipeline.contracts import FrameSet, PartConfig, Progress, silent
 from parhelion.pipeline.downstream_scores import (
@@ -37,6 +37,13 @@ class DownstreamConfig(PartConfig):
     target_share: Share = 0.2  # of every batch from the few target frames, in both arms
     generated_share: Share = 0.4  # of every batch of the treated arm
     bootstrap_draws: Annotated[int, Field(ge=100)] = 1000
+
+    @model_validator(mode="after")
+    def _one_batch(self) -> Self:
+        taken = self.target_share + self.generated_share
+        if taken > 1:
+            raise ValueError(f"target_share and generated_share fill at most a batch, got {taken}")
+        return self
 
 
 class _Result(BaseModel):
@@ -74,7 +81,7 @@ class DownstreamResult(_Result):
 def arm_shares(config: DownstreamConfig, *, generated: bool) -> dict[str, float]:
     """Shares of source, target and generated frames in every batch of an arm."""
     drawn = config.generated_share if generated else 0.0
-    rest = max(0.0, 1.0 - config.target_share - drawn)
+    rest = 1.0 - config.target_share - drawn
     return {"source": rest, "target": config.target_share, "generated": drawn}
 
 
