@@ -106,7 +106,7 @@ def _texture(picture: Any, batch: Batch) -> Plugin:
 def _wet_roughness(dry: float, wetness: float, seed: int) -> Any:
     """Roughness (h, w): a wet film, and mirrors of standing water in the hollows."""
     hollows = tile(TILE_PX, TILE_CELLS, "puddles", seed)
-    level = 0.78 - 0.36 * wetness
+    level = 0.92 - 0.34 * wetness
     water = smoothstep(level - 0.06, level + 0.06, 1 - hollows)
     film = dry + wetness * (0.30 - dry)
     return _bitmap(film + water * wetness * (0.04 - film))

@@ -14,7 +14,7 @@ from parhelion.sim_adapters._street_noise import noise, smoothstep
 Floats = NDArray[np.floating[Any]]
 
 LOWEST_SUN_DEG = 2.0  # Preetham's fit ends near the horizon; below, its sky fades and turns blue
-SATURATION = 1.25  # of the fit's colours, which are paler than photographs
+SATURATION = 1.1  # of the fit's colours, which are paler than photographs
 REDDENED_BELOW_DEG = 12.0
 FADE_DEG = 4.2  # sun altitude over which twilight loses a factor of ten
 SUN_KLUX = 128.0  # above the atmosphere

@@ -19,6 +19,7 @@ from parhelion.sim_adapters._street_sky import horizon_radiance
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722], dtype=np.float32)
 FOG_TOP_M = 90.0  # how much air a ray straight up crosses before the dome
 NIGHT_BALANCE = 0.3  # share of the lamps' colour that the camera takes out
+FORWARD = 2.2  # droplets send this much more towards a viewer who faces the lamp
 PATCHES_M = 45.0  # size of denser and thinner swathes of fog
 RAIN_SPEED_M_S = 7.5
 SHUTTER_S = 1 / 60
@@ -127,7 +128,7 @@ def _lamp_airlight(
         h = np.sqrt(np.maximum((to @ to) - along**2, 0.15**2)).astype(np.float32)
         path = np.arctan((length - along) / h) + np.arctan(along / h)
         cone = 1 - np.cos(np.radians(min(light.cutoff_deg, 80) * 0.8))
-        faded = np.exp(-beta * np.linalg.norm(to)) * beta / (4 * np.pi) * cone
+        faded = np.exp(-beta * np.linalg.norm(to)) * beta / (4 * np.pi) * cone * FORWARD
         glow += (path / h)[..., None] * (faded * np.array(light.intensity)).astype(np.float32)
     return glow
 
