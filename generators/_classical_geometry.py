@@ -148,8 +148,8 @@ def _share_left(
     """How much of an object stayed in the picture: by its pixels, else by its box."""
     if o.instance is None or instances is None or frame.instances is None:
         return area_left / box_area(turned)
-    before = np.count_nonzero(frame.instances == o.instance)
-    return min(1.0, np.count_nonzero(instances == o.instance) / max(before, 1))
+    before = int(np.count_nonzero(frame.instances == o.instance))
+    return min(1.0, int(np.count_nonzero(instances == o.instance)) / max(before, 1))
 
 
 def _turned_box(box: Box, matrix: NDArray[np.float64]) -> Box:

@@ -8,7 +8,7 @@ from functools import cache
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from parhelion.pipeline.frame import Image
 
@@ -18,6 +18,11 @@ Mask = NDArray[np.bool_]  # (H, W)
 Rgb = tuple[float, float, float]  # linear
 
 _STEPS = 65535  # what OpenCV rounds and saturates to in one pass
+
+
+def float32(values: ArrayLike) -> NDArray[np.float32]:
+    """The values as float32; no copy where they are already."""
+    return np.asarray(values, dtype=np.float32)
 
 
 @cache
@@ -30,27 +35,25 @@ def _linear_table() -> NDArray[np.float32]:
 def _srgb_table() -> NDArray[np.uint8]:
     x = np.arange(_STEPS + 1) / _STEPS
     s = np.where(x <= 0.0031308, 12.92 * x, 1.055 * x ** (1 / 2.4) - 0.055)
-    return np.rint(255 * s).astype(np.uint8)
+    return np.asarray(np.rint(255 * s), dtype=np.uint8)
 
 
 def to_linear(image: Image) -> Linear:
     """Bytes (H, W, 3) sRGB -> linear light (H, W, 3) float32 in 0..1."""
-    linear: Linear = cv2.LUT(image, _linear_table())
-    return linear
+    return float32(cv2.LUT(image, _linear_table()))
 
 
 def to_srgb(linear: Linear) -> Image:
     """Linear light (H, W, 3) -> sRGB bytes, rounded; what is outside 0..1 is clipped."""
     flat = linear.reshape(-1, 1)
-    steps = cv2.addWeighted(flat, _STEPS, flat, 0, 0, dtype=cv2.CV_16U)
+    steps = np.asarray(cv2.addWeighted(flat, _STEPS, flat, 0, 0, dtype=cv2.CV_16U), np.uint16)
     image: Image = _srgb_table().take(steps).reshape(linear.shape)
     return image
 
 
 def luminance(linear: Linear) -> Plane:
     """Rec. 709 luminance (H, W) of linear light."""
-    y: Plane = cv2.transform(linear, np.array([[0.2126, 0.7152, 0.0722]], dtype=np.float32))
-    return y
+    return float32(cv2.transform(linear, float32([[0.2126, 0.7152, 0.0722]])))
 
 
 def tinted(rgb: Rgb) -> NDArray[np.float32]:

@@ -89,11 +89,12 @@ class Surface:
         """Where the stencil has one of `classes`."""
         table = np.zeros(256, dtype=np.bool_)
         table[ids(classes)] = True
-        return table[self.stencil]
+        where: Mask = table[self.stencil]
+        return where
 
     @cached_property
     def sky(self) -> Mask:
-        return self.stencil == SceneClass.SKY
+        return self.is_a(SceneClass.SKY)
 
     @cached_property
     def distance(self) -> Plane:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from parhelion.generators._linear_light import Linear, Plane, Rgb, tinted
+from parhelion.generators._linear_light import Linear, Plane, Rgb, float32, tinted
 
 CONTRAST_LEFT = 0.05
 
@@ -37,8 +37,7 @@ def transmission(distance: Plane, visibility_m: float) -> Plane:
     if math.isinf(visibility_m):
         return np.ones_like(distance)
     t = np.multiply(distance, np.float32(-extinction(visibility_m)))
-    arrived: Plane = cv2.exp(t)
-    return arrived
+    return float32(cv2.exp(t))
 
 
 def airlight(size: tuple[int, int], fog: Fog) -> Linear:
@@ -55,12 +54,12 @@ def fogged(linear: Linear, distance: Plane, fog: Fog) -> Linear:
     """The picture through the fog. A new array; `linear` (H, W, 3), `distance` (H, W) metres."""
     if math.isinf(fog.visibility_m):
         return linear.copy()
-    t = cv2.merge([transmission(distance, fog.visibility_m)] * 3)
+    t = float32(cv2.merge([transmission(distance, fog.visibility_m)] * 3))
     if fog.gradient or fog.sun_glow:
         light = airlight(t.shape[:2], fog)
         return np.asarray((linear - light) * t + light, dtype=np.float32)
     # J t + A (1 - t) = (J - A) t + A, in place: one pass of memory for each operation.
-    air = (*fog.airlight, 0.0)
-    out: Linear = cv2.subtract(linear, air)
+    air = np.array([*fog.airlight, 0.0])  # OpenCV's scalars have four channels
+    out = cv2.subtract(linear, air)
     cv2.multiply(out, t, dst=out)
-    return np.asarray(cv2.add(out, air, dst=out), dtype=np.float32)
+    return float32(cv2.add(out, air, dst=out))

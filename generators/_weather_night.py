@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from parhelion.generators._linear_light import Linear, Mask, Rgb, smoothstep, tinted
+from parhelion.generators._linear_light import Linear, Mask, Rgb, float32, smoothstep, tinted
 from parhelion.generators._surface import VEHICLES, Surface, Vector
 from parhelion.pipeline.frame import GIVES_LIGHT
 from parhelion.pipeline.scene_class import SceneClass
@@ -130,7 +130,7 @@ def sensor_noise(linear: Linear, amount: float, random: np.random.Generator) -> 
     photons = np.sqrt(np.maximum(linear, 0)) * np.float32(0.05 * amount)
     read = np.float32(0.004 * amount)
     a, b = random.standard_normal((2, *linear.shape), dtype=np.float32)
-    return linear + photons * a + read * b
+    return float32(linear + photons * a + read * b)
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,12 +146,12 @@ class Patches:
         table = np.zeros((len(self.colours) + 1, 3), dtype=np.float32)
         for i in range(len(self.colours)):
             table[i + 1] = colour_of(i)
-        return table[self.label]
+        return float32(table[self.label])
 
 
 def _patches(where: Mask, linear: Linear, surface: Surface) -> Patches:
-    number, label = cv2.connectedComponents(where.astype(np.uint8), connectivity=8)
-    label = label.astype(np.int32)
+    number, numbered = cv2.connectedComponents(where.astype(np.uint8), connectivity=8)
+    label = np.asarray(numbered, dtype=np.int32)
     at = label[where]
     count = np.maximum(np.bincount(at, minlength=number)[1:, None], 1)
 

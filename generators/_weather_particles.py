@@ -10,7 +10,7 @@ from itertools import pairwise
 import cv2
 import numpy as np
 
-from parhelion.generators._linear_light import Linear, Plane, Rgb, tinted
+from parhelion.generators._linear_light import Linear, Plane, Rgb, float32, tinted
 
 _SHIFT = 4  # fractional bits of OpenCV's coordinates
 
@@ -49,7 +49,7 @@ def coverage(
         )
         blur = defocus_m * focal_px / z / 2
         if blur > 0.4:
-            layer = cv2.GaussianBlur(layer, (0, 0), blur)
+            layer = float32(cv2.GaussianBlur(layer, (0, 0), blur))
         passes *= 1 - layer * (distance > z)
     return 1 - passes
 
@@ -57,8 +57,8 @@ def coverage(
 def shown_by_particles(linear: Linear, sky: Rgb) -> Linear:
     """What drops and flakes show (H, W, 3): the sky's light, and the lamps' where it is bright."""
     width = linear.shape[1]
-    around = cv2.GaussianBlur(np.minimum(linear, 2), (0, 0), width / 24)
-    return np.maximum(tinted(sky), np.float32(1.15) * around)
+    around = float32(cv2.GaussianBlur(np.minimum(linear, 2), (0, 0), width / 24))
+    return float32(np.maximum(tinted(sky), np.float32(1.15) * around))
 
 
 def _number(

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from parhelion.generators._linear_light import Linear, Plane, Rgb, luminance
+from parhelion.generators._linear_light import Linear, Plane, Rgb, float32, luminance
 from parhelion.generators._surface import Surface
 from parhelion.generators._weather_fog import Fog, fogged, transmission
 from parhelion.generators._weather_hours import DAY, HourLight
@@ -126,7 +126,7 @@ def _street(
     # Lamps do not care for the sky: they light the street as it is without clouds' dimming.
     bare = street / np.array(recipe.gain, dtype=np.float32)
     lit = glow(linear, surface, lights, rng(seed, "weather", "lights"))
-    return street * gain + bare * irradiance(surface, lit.spots) + lit.emission, lit
+    return float32(street * gain + bare * irradiance(surface, lit.spots) + lit.emission), lit
 
 
 def _dome(recipe: Recipe, drawn: Drawn, hour: HourLight) -> Dome:
@@ -167,7 +167,7 @@ def _through_air(surface: Surface) -> Plane:
 
 
 def _ripple(drawn: Drawn, surface: Surface) -> float:
-    return min(2.0, 0.35 * drawn.rain_mm_h**0.4) * surface.y.size[0] / 108
+    return min(2.0, 0.35 * math.pow(drawn.rain_mm_h, 0.4)) * surface.y.size[0] / 108
 
 
 def _falling(

@@ -11,7 +11,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from parhelion.generators._linear_light import Linear, Plane, Rgb, mix, smoothstep
+from parhelion.generators._linear_light import (
+    Linear,
+    Plane,
+    Rgb,
+    float32,
+    mix,
+    smoothstep,
+)
 from parhelion.generators._surface import PAVED, Surface, noise
 from parhelion.generators._weather_particles import Falling, coverage, shown_by_particles
 from parhelion.pipeline.scene_class import SceneClass
@@ -102,13 +109,13 @@ def mirror(
     top = cv2.blur(
         linear[: max(1, height // 8)].mean(axis=0, keepdims=True), (width // 16 * 2 + 1, 1)
     )
-    above = np.broadcast_to(top, linear.shape)
+    above = float32(np.broadcast_to(top, linear.shape))
 
     def filled(sigma_x: float, sigma_y: float) -> Linear:
-        share = cv2.GaussianBlur(weight, (0, 0), sigma_x, sigmaY=sigma_y)
-        colour = cv2.GaussianBlur(image, (0, 0), sigma_x, sigmaY=sigma_y)
+        share = float32(cv2.GaussianBlur(weight, (0, 0), sigma_x, sigmaY=sigma_y))
+        colour = float32(cv2.GaussianBlur(image, (0, 0), sigma_x, sigmaY=sigma_y))
         known = np.clip(share * 4, 0, 1)
-        seen = colour / np.maximum(share, np.float32(1e-4))[..., None]
+        seen = float32(colour / np.maximum(share, np.float32(1e-4))[..., None])
         return mix(above, seen, known)
 
     scale = height / 108
@@ -144,14 +151,14 @@ def _rippled(
     u, v = surface.plan
     x, y = _pixel_grid(surface.y.size)
     wave = (noise(random, u, v, 0.35, octaves=2) - np.float32(0.5)) * np.float32(2 * ripple_px)
-    rippled: Linear = cv2.remap(
+    rippled = cv2.remap(
         image,
         x + wave * np.float32(0.5),
         y + wave,
         cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_REPLICATE,
     )
-    return rippled
+    return float32(rippled)
 
 
 def _pixel_grid(size: tuple[int, int]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -15,6 +15,7 @@ from parhelion.generators._linear_light import (
     Mask,
     Plane,
     Rgb,
+    float32,
     luminance,
     mix,
     smoothstep,
@@ -113,8 +114,7 @@ def _unpainted(log_y: Plane, where: Mask) -> Plane:
     """
     window = max(3, log_y.shape[1] // 22 | 1)
     inside = np.where(where, log_y, log_y[where].max())
-    opened: Plane = cv2.morphologyEx(inside, cv2.MORPH_OPEN, np.ones((window, window)))
-    return opened
+    return float32(cv2.morphologyEx(inside, cv2.MORPH_OPEN, np.ones((window, window))))
 
 
 def sky_share(linear: Linear, surface: Surface) -> Plane:
@@ -142,9 +142,10 @@ def dome(surface: Surface, sky: Dome, random: np.random.Generator) -> Linear:
     if sky.stars:
         out = out + _stars(up.shape, sky.stars, random)[..., None]
     if sky.cloud > 0:
-        high = 1 / (up + np.float32(0.12))
-        lumps = noise(random, x * high, z * high, 0.9, octaves=5)
-        shade = noise(random, x * high + 9, z * high, 0.6, octaves=4)
+        high = float32(1 / (up + np.float32(0.12)))
+        u, v = float32(x * high), float32(z * high)
+        lumps = noise(random, u, v, 0.9, octaves=5)
+        shade = noise(random, u + 9, v, 0.6, octaves=4)
         lumps = (lumps - np.float32(0.5)) * np.float32(2.2) + np.float32(0.5)
         edge = 1.15 * (1 - sky.cloud) - 0.15
         cover = smoothstep(edge - 0.12, edge + 0.12, lumps)
