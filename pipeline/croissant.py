@@ -1,6 +1,6 @@
 """Croissant: the dataset described for machines (MLCommons Croissant 1.0, JSON-LD)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -45,7 +45,7 @@ def croissant(about: About, splits: Mapping[str, SplitEntry]) -> dict[str, Any]:
         or ["unknown"],
         "distribution": [
             *(_file_object(shard) for split in splits.values() for shard in split.shards),
-            *(_file_set(name, split.shards) for name, split in splits.items()),
+            *(_file_set(name) for name in splits),
         ],
         "recordSet": [_record_set(name) for name in splits],
     }
@@ -63,12 +63,11 @@ def _file_object(shard: ShardEntry) -> dict[str, Any]:
     }
 
 
-def _file_set(split: str, shards: Sequence[ShardEntry]) -> dict[str, Any]:
+def _file_set(split: str) -> dict[str, Any]:
     return {
         "@type": "cr:FileSet",
         "@id": f"{split}-shards",
         "name": f"{split}-shards",
-        "containedIn": [{"@id": shard.file} for shard in shards],
         "encodingFormat": PARQUET,
         "includes": f"data/{split}-*.parquet",
     }
@@ -86,21 +85,38 @@ def _record_set(split: str) -> dict[str, Any]:
 
 
 def _field(split: str, field: pa.Field) -> dict[str, Any]:
-    picture = field.type == PICTURE
-    source: dict[str, Any] = {
-        "fileSet": {"@id": f"{split}-shards"},
-        "extract": {"column": field.name},
-    }
-    if picture:
-        source["transform"] = {"jsonPath": "bytes"}
-    described = {
+    described: dict[str, Any] = {
         "@type": "cr:Field",
         "@id": f"{split}/{field.name}",
         "name": field.name,
-        "dataType": "sc:ImageObject" if picture else _data_type(field.type),
-        "source": source,
     }
-    return described | ({"repeated": True} if pa.types.is_list(field.type) else {})
+    if pa.types.is_list(field.type):
+        described["repeated"] = True
+        if pa.types.is_struct(field.type.value_type):
+            parts = [_part(split, field.name, part) for part in field.type.value_type]
+            return {**described, "subField": parts}
+    if field.type == PICTURE:
+        source = _source(split, field.name, "bytes")
+        return {**described, "dataType": "sc:ImageObject", "source": source}
+    return {**described, "dataType": _data_type(field.type), "source": _source(split, field.name)}
+
+
+def _part(split: str, column: str, part: pa.Field) -> dict[str, Any]:
+    return {
+        "@type": "cr:Field",
+        "@id": f"{split}/{column}/{part.name}",
+        "name": part.name,
+        "dataType": _data_type(part.type),
+        "source": _source(split, column, f"[*].{part.name}"),
+    }
+
+
+def _source(split: str, column: str, json_path: str = "") -> dict[str, Any]:
+    source: dict[str, Any] = {
+        "fileSet": {"@id": f"{split}-shards"},
+        "extract": {"column": column},
+    }
+    return {**source, "transform": {"jsonPath": json_path}} if json_path else source
 
 
 def _data_type(arrow_type: pa.DataType) -> str:

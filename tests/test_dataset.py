@@ -197,8 +197,9 @@ def test_croissant_describes_every_shard_and_column(tmp_path):
     columns = set(open_dataset(tmp_path / "dataset").row(0))
     for record_set in told["recordSet"]:
         fields = record_set["field"]
-        assert {f["source"]["extract"]["column"] for f in fields} == columns
-        assert all(f["source"]["fileSet"]["@id"] in files for f in fields)
+        leaves = [leaf for field in fields for leaf in field.get("subField", [field])]
+        assert {leaf["source"]["extract"]["column"] for leaf in leaves} == columns
+        assert all(leaf["source"]["fileSet"]["@id"] in files for leaf in leaves)
 
 
 def test_run_json_holds_the_config_and_the_versions(tmp_path):
