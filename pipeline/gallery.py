@@ -42,10 +42,10 @@ def colourise_depth(depth: Depth) -> Image:
     metres = np.clip(np.nan_to_num(depth, nan=FAR_M, posinf=FAR_M), NEAR_M, FAR_M)
     nearness = 1 - np.log(metres / NEAR_M) / math.log(FAR_M / NEAR_M)
     levels = np.round(nearness * 255).astype(np.uint8)
-    picture = cv2.applyColorMap(levels, cv2.COLORMAP_MAGMA)[..., ::-1].copy()
+    picture: Image = cv2.applyColorMap(levels, cv2.COLORMAP_MAGMA)[..., ::-1].copy()
     picture[np.isposinf(depth)] = SKY_RGB
     picture[np.isnan(depth)] = UNKNOWN_RGB
-    return picture.astype(np.uint8, copy=False)
+    return picture
 
 
 def write_gallery_item(

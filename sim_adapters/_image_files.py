@@ -1,0 +1,202 @@
+"""Decoding files that strangers wrote: sizes are checked before pixels, and failures have a name.
+
+Decisions, for all who read pictures here:
+* A picture's size is read from its header and refused above the limit before anything is decoded.
+* Images become RGB: grey and palette are spread, alpha is dropped, 16 bits lose their lower byte.
+* EXIF orientation is applied, as viewers and `datasets` do; where layers lie beside the picture it
+  is refused instead, because nobody can tell which way the layers lie.
+* Layers of ids keep their values: a palette's index is the id, colours are not ids.
+* No file is ever unpickled.
+"""
+
+import io
+import struct
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+
+from parhelion.pipeline.bad_frame import BadFrame, Reason
+
+IMAGE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})
+LAYER_FORMATS = ("PNG", "TIFF")
+NUMPY_MAGIC = b"\x93NUMPY"
+BYTES_PER_PIXEL = 32  # the most that a sane file of any of these formats takes
+HEADER_BYTES = 1 << 20
+UNREADABLE = (
+    *(OSError, SyntaxError, ValueError, EOFError, KeyError, IndexError, TypeError),
+    *(OverflowError, struct.error, zlib.error),
+)
+
+
+def file_inside(root: Path, folder: Path, name: str) -> Path:
+    """The file `name`, relative to `folder`. Raises BadFrame if it leaves `root` or is not there.
+
+    Links count by where they lead: a link out of `root` leaves it.
+    """
+    if "\0" in name:
+        raise BadFrame(Reason.BAD_METADATA, f"{name!r}: a file name holds no zero byte")
+    path = folder / name
+    if Path(name).is_absolute() or not path.resolve().is_relative_to(root.resolve()):
+        raise BadFrame(
+            Reason.PATH_ESCAPE,
+            f"{name}: wanted a file inside the dataset's folder, got a path that leaves it",
+        )
+    if not path.is_file():
+        raise BadFrame(Reason.MISSING_FILE, f"{name}: wanted this file, it is not there")
+    return path
+
+
+def read_limited(path: Path, max_pixels: int, reason: Reason) -> bytes:
+    """The file's bytes. Raises BadFrame where no picture of `max_pixels` takes so many."""
+    limit = BYTES_PER_PIXEL * max_pixels + HEADER_BYTES
+    try:
+        size = path.stat().st_size
+        data = path.read_bytes() if size <= limit else b""
+    except OSError as error:
+        sentence = f"{path.name}: wanted a readable file, got {error.strerror}"
+        raise BadFrame(reason, sentence) from error
+    if size > limit:
+        raise BadFrame(
+            Reason.OVERSIZED_IMAGE,
+            f"{path.name}: wanted at most {limit:,} bytes (max_pixels), got {size:,}",
+        )
+    return data
+
+
+def decode_image(data: bytes, name: str, max_pixels: int, *, upright: bool) -> NDArray[np.uint8]:
+    """Bytes of a picture -> (H, W, 3) uint8 sRGB.
+
+    `upright` refuses a picture that EXIF turns. Raises BadFrame that names the file.
+    """
+    with _opened(data, name, IMAGE_FORMATS, max_pixels, Reason.UNREADABLE_IMAGE) as picture:
+        orientation = picture.getexif().get(ExifTags.Base.Orientation, 1)
+        if upright and orientation != 1:
+            raise BadFrame(
+                Reason.BAD_METADATA,
+                f"{name}: wanted an upright picture, because layers lie beside it, got EXIF "
+                f"orientation {orientation}: turn its pixels and drop the tag",
+            )
+        picture.load()
+        return np.ascontiguousarray(_rgb(ImageOps.exif_transpose(picture), name))
+
+
+def decode_ids(data: bytes, name: str, max_pixels: int) -> NDArray[np.int32]:
+    """8- or 16-bit PNG or TIFF of one channel -> ids (H, W) int32. Raises BadFrame."""
+    with _opened(data, name, LAYER_FORMATS, max_pixels, Reason.UNREADABLE_LAYER) as picture:
+        if picture.mode not in ("1", "L", "P", "I", "I;16", "I;16B"):
+            raise BadFrame(
+                Reason.WRONG_TYPE,
+                f"{name}: wanted one channel of ids, got a picture of mode {picture.mode}"
+                " (are its classes written as colours?)",
+            )
+        return np.asarray(picture).astype(np.int32)
+
+
+def decode_depth(
+    data: bytes,
+    name: str,
+    max_pixels: int,
+    *,
+    metres_per_unit: float | None,
+    unknown_value: int | None,
+    sky_value: int | None,
+) -> NDArray[np.float32]:
+    """float32 TIFF or .npy in metres, or integers of a stated scale -> (H, W) float32, metres.
+
+    Integers equal to `unknown_value` become nan, those equal to `sky_value` +inf. Raises BadFrame.
+    """
+    raw = _npy(data, name) if data.startswith(NUMPY_MAGIC) else _plane(data, name, max_pixels)
+    if raw.ndim != 2 or raw.size > max_pixels:
+        raise BadFrame(
+            Reason.WRONG_SHAPE,
+            f"{name}: wanted depth (H, W) of at most {max_pixels:,} pixels, got {raw.shape}",
+        )
+    if raw.dtype.kind == "f":
+        return raw.astype(np.float32)
+    if raw.dtype.kind not in "iu":
+        raise BadFrame(Reason.WRONG_TYPE, f"{name}: wanted numbers as depth, got {raw.dtype}")
+    if metres_per_unit is None:
+        raise BadFrame(
+            Reason.BAD_METADATA,
+            f"{name}: depth in whole numbers needs its scale: state depth_metres_per_unit",
+        )
+    depth = (raw * metres_per_unit).astype(np.float32)
+    for value, meaning in ((unknown_value, np.nan), (sky_value, np.inf)):
+        if value is not None:
+            depth[raw == value] = meaning
+    return depth
+
+
+def _npy(data: bytes, name: str) -> NDArray[Any]:
+    try:
+        loaded: NDArray[Any] = np.load(io.BytesIO(data), allow_pickle=False)
+    except UNREADABLE as error:
+        raise BadFrame(
+            Reason.UNREADABLE_LAYER, f"{name}: wanted a whole .npy of numbers, got {error}"
+        ) from error
+    return loaded
+
+
+def _plane(data: bytes, name: str, max_pixels: int) -> NDArray[Any]:
+    with _opened(data, name, LAYER_FORMATS, max_pixels, Reason.UNREADABLE_LAYER) as picture:
+        if picture.mode not in ("L", "I", "I;16", "I;16B", "F"):
+            raise BadFrame(
+                Reason.WRONG_TYPE,
+                f"{name}: wanted depth in one channel of 8, 16 or 32 bits, got mode {picture.mode}",
+            )
+        return np.asarray(picture)
+
+
+def _rgb(picture: Image.Image, name: str) -> NDArray[np.uint8]:
+    if picture.mode in ("I;16", "I;16B", "I"):
+        values = np.asarray(picture).astype(np.int64)
+        grey = np.clip(values >> 8, 0, 255).astype(np.uint8)
+        return np.repeat(grey[..., None], 3, axis=2)
+    if picture.mode == "F":
+        raise BadFrame(
+            Reason.WRONG_TYPE, f"{name}: wanted an image of 8 or 16 bits, got floating point"
+        )
+    return np.asarray(picture.convert("RGBA" if picture.mode == "P" else "RGB"))[..., :3]
+
+
+@contextmanager
+def _opened(
+    data: bytes, name: str, formats: tuple[str, ...], max_pixels: int, reason: Reason
+) -> Iterator[Image.Image]:
+    """The picture, its size checked, its pixels not decoded yet; failures become BadFrame."""
+    wanted = f"a whole picture ({', '.join(formats)})"
+    size = f"{len(data):,} bytes"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            warnings.simplefilter("ignore", UserWarning)  # a torn tag, of which EXIF has many
+            with Image.open(io.BytesIO(data), formats=formats) as picture:
+                if picture.width * picture.height > max_pixels:
+                    raise BadFrame(Reason.OVERSIZED_IMAGE, _oversized(name, max_pixels, picture))
+                yield picture
+    except BadFrame:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise BadFrame(
+            Reason.OVERSIZED_IMAGE, f"{name}: wanted at most {max_pixels:,} pixels, got {error}"
+        ) from error
+    except UnidentifiedImageError as error:
+        # Pillow's own words hold a memory address: another sentence on every run.
+        raise BadFrame(reason, f"{name}: wanted {wanted}, got {size} of none of these") from error
+    except UNREADABLE as error:
+        raise BadFrame(
+            reason, f"{name}: wanted {wanted}, got {size} that break: {error}"
+        ) from error
+
+
+def _oversized(name: str, max_pixels: int, picture: Image.Image) -> str:
+    size = f"{picture.width}x{picture.height}"
+    return f"{name}: wanted at most {max_pixels:,} pixels (max_pixels), got {size}"

@@ -1,0 +1,216 @@
+"""From the bytes of one recorded frame, in whatever files they lay, to a checked Frame."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, cast
+
+import numpy as np
+from pydantic import Field, ValidationError
+
+from parhelion.pipeline.bad_frame import BadFrame, Reason
+from parhelion.pipeline.contracts import PartConfig
+from parhelion.pipeline.frame import Depth, Frame, ImageLabel, SceneObject
+from parhelion.pipeline.provenance import Kind, Provenance, Source
+from parhelion.pipeline.scene_class import SceneClass
+from parhelion.pipeline.seeds import digest
+from parhelion.pipeline.version import __version__
+from parhelion.sim_adapters import _image_files as image_files
+from parhelion.sim_adapters._condition_words import conditions_of
+from parhelion.sim_adapters._scene_vocabularies import (
+    CITYSCAPES,
+    Vocabulary,
+    class_of,
+    to_stencil,
+)
+
+LAYER_NAMES = ("stencil", "depth", "instances")
+MOST_PIXELS = 80_000_000  # above it Pillow itself suspects a bomb
+
+Row = Mapping[str, Any]  # one row of metadata, as its file spells it
+
+
+class Columns(PartConfig):
+    """Names of the metadata columns; one that a source lacks is nothing to worry about."""
+
+    weather: str = "weather"  # a word; unknown words are kept beside UNKNOWN
+    hour: str = "hour"  # clock hour, 0 <= h < 24
+    time_of_day: str = "time_of_day"  # a word
+    group: tuple[str, ...] = ("group_id", "sequence", "scene")  # the first that is there
+    twin_id: str = "twin_id"  # same scene, camera and event under another sky
+    label: str = "label"  # image-level class: a name of `label_names`, or its place
+    objects: str = "objects"  # boxes: {"bbox": [[x, y, w, h]], "categories": []} or SceneObjects
+
+    @property
+    def sky(self) -> tuple[str, str, str]:
+        """The columns of weather, time of day and hour."""
+        return self.weather, self.time_of_day, self.hour
+
+
+class RecordedConfig(PartConfig):
+    """How a recorded dataset writes what it knows."""
+
+    dataset: str = ""  # its name; empty = the name of its file or folder
+    licence: str = ""
+    kind: Kind = Kind.REAL
+    columns: Columns = Columns()
+    group_pattern: str = ""  # regular expression on the frame's path; its first group is the group
+    label_names: tuple[str, ...] = ()  # vocabulary of the label column; empty = no labels
+    vocabulary: Vocabulary = "scene_class"  # of the ids in stencils and objects
+    label_space: frozenset[SceneClass] = CITYSCAPES  # classes that the source annotates at all
+    # Metres per unit of depth in whole numbers; depth in floating point is in metres.
+    depth_metres_per_unit: Annotated[float, Field(gt=0)] | None = None
+    depth_unknown_value: int | None = 0  # of depth in whole numbers: nothing was measured
+    depth_sky_value: int | None = None  # of depth in whole numbers: infinitely far
+    allow_unknown_depth: bool = False  # whether depth may be nan somewhere
+    max_pixels: Annotated[int, Field(gt=0, le=MOST_PIXELS)] = 64_000_000  # per picture
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recorded:
+    """One frame as its source stores it."""
+
+    native_id: str
+    group_id: str
+    image: bytes
+    layers: Mapping[str, bytes] = field(default_factory=dict)  # by LAYER_NAMES
+    row: Row = field(default_factory=dict)
+
+
+def text(row: Row, column: str) -> str:
+    """A cell as text; missing and empty are the same."""
+    value = row.get(column)
+    return "" if value is None else str(value).strip()
+
+
+def first_text(row: Row, columns: tuple[str, ...]) -> str:
+    """The first of these cells that says anything."""
+    return next((found for column in columns if (found := text(row, column))), "")
+
+
+def frame_from(adapter: str, dataset: str, config: RecordedConfig, recorded: Recorded) -> Frame:
+    """The frame. Raises BadFrame that names it."""
+    try:
+        return _frame(adapter, dataset, config, recorded)
+    except BadFrame as error:
+        if recorded.native_id in error.sentence:
+            raise
+        raise BadFrame(error.reason, f"{recorded.native_id}: {error.sentence}") from error
+
+
+def _frame(adapter: str, dataset: str, config: RecordedConfig, recorded: Recorded) -> Frame:
+    name, row, columns = recorded.native_id, recorded.row, config.columns
+    layers = _layers(config, recorded)
+    objects = _objects(row.get(columns.objects), config, name)
+    boxed_or_masked = bool(objects or "stencil" in layers)
+    source_sha256 = _sha256(recorded)
+    return Frame(
+        frame_id=digest(adapter, dataset, name, source_sha256)[:32],
+        image=image_files.decode_image(
+            recorded.image, name, config.max_pixels, upright=bool(layers or objects)
+        ),
+        conditions=conditions_of(
+            text(row, columns.weather),
+            text(row, columns.time_of_day),
+            text(row, columns.hour),
+            name,
+        ),
+        label=_label(text(row, columns.label), config.label_names, name),
+        label_space=config.label_space if boxed_or_masked else frozenset(),
+        objects=objects,
+        provenance=Provenance(
+            kind=config.kind,
+            source=Source(
+                adapter=adapter,
+                dataset=dataset,
+                native_id=name,
+                licence=config.licence,
+                sha256=source_sha256,
+            ),
+            group_id=recorded.group_id,
+            twin_id=text(row, columns.twin_id),
+            code_version=__version__,
+        ),
+        **cast(dict[str, Any], layers),
+    )
+
+
+def _sha256(recorded: Recorded) -> str:
+    """Of the image's bytes, and then of each layer's with its name."""
+    hasher = hashlib.sha256(recorded.image)
+    for name, data in sorted(recorded.layers.items()):
+        hasher.update(name.encode() + hashlib.sha256(data).digest())
+    return hasher.hexdigest()
+
+
+def _layers(config: RecordedConfig, recorded: Recorded) -> dict[str, object]:
+    made: dict[str, object] = {}
+    for layer, data in recorded.layers.items():
+        name = f"{layer} of {recorded.native_id}"
+        if layer == "depth":
+            made[layer] = _depth(data, name, config)
+        else:
+            ids = image_files.decode_ids(data, name, config.max_pixels)
+            made[layer] = to_stencil(ids, config.vocabulary, name) if layer == "stencil" else ids
+    return made
+
+
+def _depth(data: bytes, name: str, config: RecordedConfig) -> Depth:
+    depth = image_files.decode_depth(
+        data,
+        name,
+        config.max_pixels,
+        metres_per_unit=config.depth_metres_per_unit,
+        unknown_value=config.depth_unknown_value,
+        sky_value=config.depth_sky_value,
+    )
+    unknown = int(np.isnan(depth).sum())
+    if unknown and not config.allow_unknown_depth:
+        raise BadFrame(
+            Reason.NAN_DEPTH,
+            f"{name}: wanted a depth for every pixel, got none for {unknown:,} of {depth.size:,}; "
+            "if the source measures only a part, set allow_unknown_depth",
+        )
+    return depth
+
+
+def _label(word: str, names: tuple[str, ...], frame: str) -> ImageLabel | None:
+    if not names or not word:
+        return None
+    if word in names:
+        return ImageLabel(index=names.index(word), vocabulary=names)
+    if word.isdecimal() and int(word) < len(names):
+        return ImageLabel(index=int(word), vocabulary=names)
+    raise BadFrame(
+        Reason.BAD_METADATA, f"{frame}: wanted a label of {', '.join(names[:8])}, got {word!r}"
+    )
+
+
+def _objects(cell: Any, config: RecordedConfig, name: str) -> tuple[SceneObject, ...]:
+    """Objects from JSON or from nested columns. Raises BadFrame."""
+    try:
+        value = json.loads(cell) if isinstance(cell, str) and cell.strip() else cell
+        if not value:
+            return ()
+        entries = _from_columns(value) if isinstance(value, dict) else value
+        return tuple(
+            SceneObject(**{**e, "category": class_of(e["category"], config.vocabulary, name)})
+            for e in entries
+        )
+    except BadFrame:
+        raise
+    except (ValueError, TypeError, KeyError, ValidationError) as error:
+        wanted = '{"bbox": [[x, y, width, height]], "categories": [...]}'
+        raise BadFrame(
+            Reason.BAD_METADATA, f"{name}: wanted objects such as {wanted}, got {cell!r:.80}"
+        ) from error
+
+
+def _from_columns(value: dict[str, Any]) -> list[dict[str, Any]]:
+    """The spelling of Hugging Face: lists beside each other, boxes as x, y, width, height."""
+    categories = value["categories"] if "categories" in value else value["category"]
+    return [
+        {"category": category, "box_xyxy": (x, y, x + width, y + height)}
+        for (x, y, width, height), category in zip(value["bbox"], categories, strict=True)
+    ]

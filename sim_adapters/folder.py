@@ -1,0 +1,213 @@
+"""A folder of images, with layers and metadata beside them where there are any.
+
+    street/metadata.csv           file_name,weather,hour,sequence    (or metadata.jsonl)
+    street/a/0001.jpg             any depth of folders
+    street/depth/a/0001.png       layers under the same name: depth/, stencil/, instances/
+    street/b/images/0001.png      or beside a folder of images:
+    street/b/stencil/0001.png
+
+`file_name` is relative to its metadata file (the convention of Hugging Face's ImageFolder). An
+image without a row has unknown conditions. A frame's group is what its row says, else what
+`group_pattern` finds in its path, else its folder: frames of one drive must share a group.
+"""
+
+import csv
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import ClassVar
+
+from parhelion.pipeline.bad_frame import BadFrame, Reason
+from parhelion.pipeline.contracts import FrameRef, PartConfig
+from parhelion.pipeline.frame import Frame
+from parhelion.sim_adapters._image_files import IMAGE_SUFFIXES, file_inside, read_limited
+from parhelion.sim_adapters._recorded_frame import (
+    LAYER_NAMES,
+    Recorded,
+    RecordedConfig,
+    Row,
+    first_text,
+    frame_from,
+    text,
+)
+
+METADATA_NAMES = ("metadata.csv", "metadata.jsonl")
+LAYER_SUFFIXES = (".png", ".tif", ".tiff", ".npy")
+
+
+class FolderConfig(RecordedConfig):
+    """Which folder, and how its files are to be read."""
+
+    path: Path = Path("images")
+    file_name_column: str = "file_name"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """A frame of the index: a file to read with its row, or what is wrong with it."""
+
+    native_id: str
+    folder: Path  # that `name` is relative to
+    name: str
+    row: Row
+    problem: BadFrame | None = None
+
+
+class Folder:
+    """Adapter of image folders."""
+
+    VERSION: ClassVar[str] = "1"
+    Config: ClassVar[type[PartConfig]] = FolderConfig
+    gives: ClassVar[frozenset[str]] = frozenset({*LAYER_NAMES, "objects", "label"})
+
+    def __init__(self, config: FolderConfig) -> None:
+        self.config = config
+        self.root = config.path
+        self.dataset = config.dataset or config.path.resolve().name
+
+    def index(self) -> Sequence[FrameRef]:
+        """All frames by native id, bad ones included. Raises FileNotFoundError without a folder."""
+        return [
+            FrameRef(native_id=entry.native_id, group_id=self._group(entry))
+            for entry in self._entries.values()
+        ]
+
+    def read(self, ref: FrameRef) -> Frame:
+        """One frame with its layers. Raises BadFrame."""
+        entry = self._entries.get(ref.native_id)
+        if entry is None:
+            raise BadFrame(Reason.MISSING_FILE, f"{ref.native_id}: no such frame in {self.dataset}")
+        if entry.problem is not None:
+            raise BadFrame(entry.problem.reason, entry.problem.sentence)
+        path = file_inside(self.root, entry.folder, entry.name)
+        limit = self.config.max_pixels
+        recorded = Recorded(
+            native_id=entry.native_id,
+            group_id=self._group(entry),
+            image=read_limited(path, limit, Reason.UNREADABLE_IMAGE),
+            layers={
+                layer: read_limited(found, limit, Reason.UNREADABLE_LAYER)
+                for layer in LAYER_NAMES
+                if (found := self._layer_file(path, layer)) is not None
+            },
+            row=entry.row,
+        )
+        return frame_from("folder", self.dataset, self.config, recorded)
+
+    @cached_property
+    def _entries(self) -> dict[str, Entry]:
+        if not self.root.is_dir():
+            raise FileNotFoundError(f"folder: wanted a folder of images at {self.root}")
+        images, metadata = self._files()
+        entries: dict[str, Entry] = {}
+        for path in metadata:
+            for line, row in _rows(path):
+                entry = self._entry(path, line, row, entries)
+                entries[entry.native_id] = entry
+        for path in images:
+            name = self._relative(path)
+            if name not in entries:
+                entries[name] = Entry(native_id=name, folder=self.root, name=name, row={})
+        return dict(sorted(entries.items()))
+
+    def _files(self) -> tuple[list[Path], list[Path]]:
+        """(images, metadata files) below the root, sorted; layers are neither."""
+        images, metadata = [], []
+        for folder, inner, names in os.walk(self.root):
+            inner[:] = sorted(name for name in inner if name not in LAYER_NAMES)
+            for name in sorted(names):
+                if name in METADATA_NAMES:
+                    metadata.append(Path(folder, name))
+                elif Path(name).suffix.lower() in IMAGE_SUFFIXES:
+                    images.append(Path(folder, name))
+        return images, metadata
+
+    def _entry(
+        self, metadata: Path, line: int, row: Row | BadFrame, entries: dict[str, Entry]
+    ) -> Entry:
+        """The entry of one line of a metadata file, whatever state it is in."""
+        where = f"{self._relative(metadata)}, line {line}"
+        if isinstance(row, BadFrame):
+            return _bad_entry(where, BadFrame(row.reason, f"{where}: {row.sentence}"))
+        column = self.config.file_name_column
+        name = text(row, column)
+        if not name:
+            sentence = f"{where}: wanted a file name in the column {column!r}, got none"
+            return _bad_entry(where, BadFrame(Reason.BAD_METADATA, sentence))
+        native_id = os.path.normpath(os.path.join(self._relative(metadata.parent), name))
+        if native_id in entries:
+            sentence = f"{where}: wanted one row per file, got a second one for {native_id}"
+            return _bad_entry(where, BadFrame(Reason.DUPLICATE_ID, sentence))
+        return Entry(native_id=native_id, folder=metadata.parent, name=name, row=row)
+
+    def _group(self, entry: Entry) -> str:
+        found = first_text(entry.row, self.config.columns.group)
+        if not found and self.config.group_pattern:
+            match = re.search(self.config.group_pattern, entry.native_id)
+            found = match.group(1) if match else ""
+        return f"{self.dataset}/{found or Path(entry.native_id).parent.as_posix()}"
+
+    def _relative(self, path: Path) -> str:
+        return path.relative_to(self.root).as_posix()
+
+    def _layer_file(self, image: Path, layer: str) -> Path | None:
+        """The layer of an image: from its own folder upwards to the root, the first that is there.
+
+        Raises BadFrame where it is a link that leaves the root.
+        """
+        above = [folder for folder in image.parents if folder.is_relative_to(self.root)]
+        for folder in above:
+            inner = image.relative_to(folder)
+            for place in (inner, Path(*inner.parts[1:])):
+                for suffix in LAYER_SUFFIXES if place.name else ():
+                    name = (Path(layer) / place).with_suffix(suffix)
+                    if (folder / name).is_file():
+                        return file_inside(self.root, folder, str(name))
+        return None
+
+
+def _bad_entry(where: str, problem: BadFrame) -> Entry:
+    return Entry(native_id=where, folder=Path(), name="", row={}, problem=problem)
+
+
+def _rows(path: Path) -> Iterator[tuple[int, Row | BadFrame]]:
+    """(line number, row or what is wrong with it) of a metadata file."""
+    reader = _csv_rows if path.suffix == ".csv" else _json_rows
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as lines:
+            yield from reader(lines)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        yield 0, BadFrame(Reason.BAD_METADATA, f"wanted metadata as UTF-8 text, got {error}")
+
+
+def _csv_rows(lines: Iterable[str]) -> Iterator[tuple[int, Row | BadFrame]]:
+    reader = csv.reader(lines)
+    header = next(reader, [])
+    for cells in reader:
+        if len(cells) == len(header):
+            yield reader.line_num, dict(zip(header, cells, strict=True))
+        elif cells:
+            sentence = f"wanted {len(header)} fields, got {len(cells)}"
+            yield reader.line_num, BadFrame(Reason.BAD_METADATA, sentence)
+
+
+def _json_rows(lines: Iterable[str]) -> Iterator[tuple[int, Row | BadFrame]]:
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
+            row = None
+        if isinstance(row, dict):
+            yield number, row
+        else:
+            got = line.strip()[:60]
+            yield number, BadFrame(Reason.BAD_METADATA, f"wanted one JSON object, got {got!r}")
+
+
+PART = Folder
