@@ -1,0 +1,132 @@
+"""Named runs: functions that return one complete config; a variant changes fields of another."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from parhelion.pipeline.conditions import Weather
+from parhelion.pipeline.downstream import DownstreamConfig
+from parhelion.pipeline.gate import GateConfig
+from parhelion.pipeline.plan import PlanConfig, WantedCell
+from parhelion.pipeline.run_config import DrawConfig, Role, RunConfig, SourceConfig
+from parhelion.pipeline.segmentation import SegmenterSettings
+from parhelion.pipeline.splits import SplitFractions
+
+Shots = Sequence[tuple[str, float]]  # (weather, hour)
+
+CLEAR_DAY: Shots = (("ExtraSunny", 11.0), ("Clear", 14.0), ("Clear", 9.5), ("Clouds", 12.5))
+WANTED: Shots = (("Clear", 22.5), ("Foggy", 9.0), ("Raining", 15.0), ("Snowing", 11.0))
+JUDGED: Shots = (("Clear", 23.5), ("Foggy", 13.0), ("Raining", 10.5), ("Snowing", 14.0))
+
+
+def demo() -> RunConfig:
+    """About 100 clear-day frames of our own street, and the four conditions that they lack."""
+    frames: dict[str, Any] = {"width": 192, "height": 108, "samples": 8}
+    return RunConfig(
+        name="demo",
+        title="A street dataset of clear days learns night, fog, rain and snow",
+        sources=(
+            _street(Role.SOURCE, CLEAR_DAY, frames, scenes=25, first=0, views=4),
+            # The targets' own streets by day: twins, from which a generator may learn.
+            _street(Role.SOURCE, CLEAR_DAY[1:2], frames, scenes=4, first=100, views=2),
+            _street(Role.TARGET, WANTED, frames, scenes=4, first=100, views=2, every=True),
+            _street(Role.REFERENCE, WANTED, frames, scenes=5, first=200, views=2, every=True),
+            _street(
+                Role.JUDGE,
+                JUDGED,
+                {**frames, "quality": "judge"},
+                scenes=8,
+                first=300,
+                views=2,
+                every=True,
+            ),
+        ),
+        generators=(
+            DrawConfig(generator="weather"),
+            DrawConfig(generator="pix2pix", settings={"steps": 300, "width": 16}),
+        ),
+        splits=SplitFractions(train=1, validation=0, test=0),  # the judge frames are the test
+        plan=_plan({"weather": 4.0, "pix2pix": 1.0}),
+    )
+
+
+def demo_preview() -> RunConfig:
+    """The demo's story on small, roughly shaded frames with short trainings."""
+    frames: dict[str, Any] = {"width": 128, "height": 72, "quality": "preview"}
+    short = SegmenterSettings(steps=60, width=64, height=48)
+    return demo().model_copy(
+        update={
+            "name": "demo-preview",
+            "title": "The demo in preview quality: small frames, short trainings",
+            "sources": (
+                _street(Role.SOURCE, CLEAR_DAY, frames, scenes=8, first=0, views=4),
+                _street(Role.SOURCE, CLEAR_DAY[1:2], frames, scenes=2, first=100, views=4),
+                _street(Role.TARGET, WANTED, frames, scenes=2, first=100, views=4, every=True),
+                _street(Role.REFERENCE, WANTED, frames, scenes=4, first=200, views=2, every=True),
+                _street(Role.JUDGE, JUDGED, frames, scenes=4, first=300, views=2, every=True),
+            ),
+            "generators": (
+                DrawConfig(generator="weather"),
+                DrawConfig(generator="pix2pix", settings={"steps": 20, "width": 8, "crop_px": 64}),
+            ),
+            "gate": GateConfig(oracle=short),
+            "downstream": DownstreamConfig(network=short),
+        }
+    )
+
+
+RECIPES: dict[str, Callable[[], RunConfig]] = {"demo": demo, "demo-preview": demo_preview}
+
+
+def load_config(name_or_path: str) -> RunConfig:
+    """A recipe by name, or a YAML file. Raises ValueError that names the wrong field."""
+    if name_or_path in RECIPES:
+        return RECIPES[name_or_path]()
+    path = Path(name_or_path)
+    if not path.is_file():
+        recipes = ", ".join(RECIPES)
+        raise ValueError(f"wanted a YAML file or a recipe ({recipes}), found neither")
+    settings = yaml.safe_load(path.read_text())
+    if not isinstance(settings, dict):
+        raise ValueError(f"wanted settings by name at the top of {path}, got {settings!r}")
+    return RunConfig(**settings)
+
+
+def _street(
+    role: Role,
+    shots: Shots,
+    frames: dict[str, Any],
+    *,
+    scenes: int,
+    first: int,
+    views: int,
+    every: bool = False,
+) -> SourceConfig:
+    settings = {
+        **frames,
+        "scenes": scenes,
+        "first_scene": first,
+        "views": views,
+        "conditions": [{"weather": weather, "hour": hour} for weather, hour in shots],
+        "pairing": "every" if every else "cycle",
+    }
+    per_scene = views * (len(shots) if every else 1)
+    return SourceConfig(
+        adapter="street",
+        settings=settings,
+        role=role,
+        frames_per_chunk=per_scene * max(1, 12 // per_scene),  # whole scenes: twins share them
+    )
+
+
+def _plan(mix: dict[str, float]) -> PlanConfig:
+    """A seventh of the final dataset for each of the four conditions."""
+    cells = (
+        WantedCell(weathers=(Weather.CLEAR,), hours=(21.5, 23.0, 2.0), share=0.14),
+        WantedCell(weathers=(Weather.FOGGY,), hours=(8.0, 10.0, 14.0), share=0.14),
+        WantedCell(weathers=(Weather.RAINING,), hours=(9.0, 13.0, 16.0), share=0.14),
+        WantedCell(weathers=(Weather.SNOWING,), hours=(9.0, 12.0, 15.0), share=0.14),
+    )
+    return PlanConfig(wanted=cells, mix=mix)

@@ -1,0 +1,40 @@
+"""Runs on a schedule: our loopback server keeps the clock, a Prefect runner starts the flow."""
+
+from pathlib import Path
+
+from parhelion.flows._server import prefect_server
+from parhelion.pipeline.run_config import RunConfig
+
+
+def serve_augmentation(
+    config: RunConfig,
+    folder: Path,
+    *,
+    workers: int,
+    cron: str | None = None,
+    interval_s: float | None = None,
+) -> None:
+    """Serves `config` until the process ends; each run goes on where the last one stopped.
+
+    Server, runner and workers end with this process, by whatever signal it ends.
+    """
+    with prefect_server(folder.parent / ".prefect", schedules=True) as server:
+        if server is not None:
+            server.wait()
+        from prefect.types.entrypoint import EntrypointType
+
+        from parhelion.flows.augment import scheduled_augment
+
+        scheduled_augment.serve(
+            name=config.name,
+            cron=cron,
+            interval=interval_s,
+            parameters={
+                "config": config.model_dump(mode="json"),
+                "folder": str(folder.resolve()),
+                "workers": workers,
+            },
+            limit=1,  # two runs in one folder would wait for each other
+            pause_on_shutdown=False,
+            entrypoint_type=EntrypointType.MODULE_PATH,
+        )

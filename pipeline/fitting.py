@@ -1,0 +1,78 @@
+"""Stage `fit`: generators learn from training groups; their fitted state is one folder each."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from parhelion.pipeline import parts
+from parhelion.pipeline.contracts import Generator, TrainingData
+from parhelion.pipeline.engine import ChunkResult, Spec, Stage, as_folder
+from parhelion.pipeline.files import write_json
+from parhelion.pipeline.packages import BYTE_PACKAGES
+from parhelion.pipeline.receipts import Chunk
+from parhelion.pipeline.run_config import DrawConfig
+from parhelion.pipeline.seeds import seed_of
+from parhelion.pipeline.shards import StoredFrames
+
+WORK = "parhelion.pipeline.fitting:fit_chunk"
+FILE = "chunks/{stage}/{key}"
+
+
+def fit_stage(draw: DrawConfig, inputs: Sequence[str]) -> Stage:
+    """The stage that fits one generator on datasets with these digests."""
+    return Stage(
+        name=f"fit-{draw.generator}",
+        inputs=tuple(inputs),
+        versions=((draw.generator, parts.part("generators", draw.generator).VERSION),),
+        modules=("parhelion.pipeline.fitting", f"parhelion.generators.{draw.generator}"),
+        packages=BYTE_PACKAGES,
+    )
+
+
+def fit_spec(
+    draw: DrawConfig,
+    source: Sequence[str],
+    target: Sequence[str],
+    test_groups: frozenset[str],
+    seed: int,
+) -> Spec:
+    """What the one chunk of a fit needs: files of the run, and the groups that it must not see."""
+    return {
+        "generator": draw.generator,
+        "settings": draw.settings,
+        "source": list(source),
+        "target": list(target),
+        "test_groups": sorted(test_groups),
+        "seed": seed_of(seed, "fit", draw.generator),
+    }
+
+
+def fit_chunk(spec: Spec, chunk: Chunk) -> ChunkResult:
+    """Work of the chunk: fits, resuming what a killed run left in the chunk's workdir."""
+    generator: Generator = parts.build("generators", spec["generator"], **spec["settings"])
+    data = TrainingData(
+        source=_training(spec["source"], chunk.folder),
+        target=_training(spec["target"], chunk.folder) if spec["target"] else None,
+        test_groups=frozenset(spec["test_groups"]),
+    )
+    report = generator.fit(data, chunk.workdir, spec["seed"])
+
+    def save(folder: Path) -> None:
+        generator.save(folder)
+        write_json(folder / "fit_report.json", report)
+
+    return ChunkResult(write=as_folder(save), figures={"steps": report.steps, **report.losses})
+
+
+def _training(files: Sequence[str], run_folder: Path) -> StoredFrames:
+    paths = [run_folder / file for file in files]
+    return StoredFrames(paths, where=lambda key: key.split == "train")
+
+
+def fitted(name: str, settings: Mapping[str, Any], model: Path | None) -> Generator:
+    """A generator ready to draw: loaded from `model`, or as its settings make it."""
+    if model is None:
+        made: Generator = parts.build("generators", name, **settings)
+        return made
+    loaded: Generator = parts.part("generators", name).load(model)
+    return loaded

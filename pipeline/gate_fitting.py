@@ -1,0 +1,74 @@
+"""Stages `fit-gate` and `calibrate`: the gate's oracles, fold by fold, then its thresholds."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from parhelion.pipeline.engine import ChunkResult, Spec, Stage, as_folder
+from parhelion.pipeline.gate import GateConfig, assemble, fit_fold
+from parhelion.pipeline.packages import BYTE_PACKAGES
+from parhelion.pipeline.receipts import Chunk, Receipt
+from parhelion.pipeline.seeds import seed_of
+from parhelion.pipeline.shards import StoredFrames
+
+FOLD_WORK = "parhelion.pipeline.gate_fitting:fold_chunk"
+CALIBRATE_WORK = "parhelion.pipeline.gate_fitting:calibrate_chunk"
+FILE = "chunks/{stage}/{key}"
+MODULES = ("parhelion.pipeline.gate_fitting",)
+
+
+def fold_stage(inputs: Sequence[str]) -> Stage:
+    """The stage that trains one oracle per fold."""
+    return Stage(name="fit-gate", inputs=tuple(inputs), modules=MODULES, packages=BYTE_PACKAGES)
+
+
+def calibrate_stage(inputs: Sequence[str], folds: Sequence[Receipt]) -> Stage:
+    """The stage that reads true frames with the oracles and sets the thresholds."""
+    read = (*inputs, *(receipt.sha256 for receipt in folds))
+    return Stage(name="calibrate", inputs=read, modules=MODULES, packages=BYTE_PACKAGES)
+
+
+def fold_specs(
+    config: GateConfig, source: Sequence[str], reference: Sequence[str], seed: int
+) -> list[Spec]:
+    """One spec per fold."""
+    shared = {
+        "config": config.model_dump(mode="json"),
+        "source": list(source),
+        "reference": list(reference),
+        "seed": seed_of(seed, "gate"),
+    }
+    return [{**shared, "fold": fold} for fold in range(config.folds)]
+
+
+def calibrate_spec(fold_spec: Spec, folds: Sequence[Receipt]) -> Spec:
+    """The spec of the one chunk that assembles the gate."""
+    shared = {name: value for name, value in fold_spec.items() if name != "fold"}
+    return {**shared, "oracles": [receipt.file for receipt in folds]}
+
+
+def _frames(files: Sequence[str], run_folder: Path) -> StoredFrames:
+    paths = [run_folder / file for file in files]
+    return StoredFrames(paths, where=lambda key: key.split != "test")
+
+
+def _inputs(spec: Spec, chunk: Chunk) -> tuple[StoredFrames, StoredFrames, GateConfig]:
+    source, reference = (_frames(spec[name], chunk.folder) for name in ("source", "reference"))
+    return source, reference, GateConfig(**spec["config"])
+
+
+def fold_chunk(spec: Spec, chunk: Chunk) -> ChunkResult:
+    """Work of a chunk: the oracle that never sees one fold of the groups."""
+    source, reference, config = _inputs(spec, chunk)
+    oracle = fit_fold(spec["fold"], source, reference, config, chunk.workdir, spec["seed"])
+    return ChunkResult(write=as_folder(oracle.save))
+
+
+def calibrate_chunk(spec: Spec, chunk: Chunk) -> ChunkResult:
+    """Work of the chunk: the whole gate."""
+    source, reference, config = _inputs(spec, chunk)
+    for fold, file in enumerate(spec["oracles"]):
+        place = chunk.workdir / f"fold-{fold}"
+        shutil.copytree(chunk.folder / file, place, dirs_exist_ok=True)
+    gate = assemble(source, reference, config, chunk.workdir, spec["seed"])
+    return ChunkResult(write=as_folder(gate.save))

@@ -1,0 +1,187 @@
+"""A whole run, from the sources to the dataset and its report; one path for all who start one."""
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from parhelion.pipeline import parts, rounds, steps
+from parhelion.pipeline.audit import Audit
+from parhelion.pipeline.code_digest import code_digest
+from parhelion.pipeline.dataset import write_dataset
+from parhelion.pipeline.dataset_card import About
+from parhelion.pipeline.downstream import DownstreamResult
+from parhelion.pipeline.engine import Executor
+from parhelion.pipeline.files import discard, model_from, sha256_of, write_json
+from parhelion.pipeline.judging import gate_of
+from parhelion.pipeline.manifest import MANIFEST, Manifest, verify
+from parhelion.pipeline.packages import BYTE_PACKAGES
+from parhelion.pipeline.provenance import version_of
+from parhelion.pipeline.receipts import Receipt
+from parhelion.pipeline.run_config import Role, RunConfig
+from parhelion.pipeline.run_folder import RunFolder
+from parhelion.pipeline.run_lock import run_lock
+from parhelion.pipeline.scoring import Distances
+from parhelion.pipeline.seeds import digest
+from parhelion.pipeline.session import Session, StageProgress
+from parhelion.pipeline.steps import Until
+
+MODULES = ("parhelion.pipeline.run",)
+
+
+class Outcome(BaseModel):
+    """What a run came to; written last."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    made_from: str  # digest of all that the run depends on
+    manifest_sha256: str = ""
+    dataset: str = ""
+    report: str = ""
+    rows: int = 0
+
+    @property
+    def lines(self) -> dict[str, str]:
+        """What to tell whoever started the run."""
+        told = {"report": self.report, "dataset": self.dataset, "manifest": self.manifest_sha256}
+        return {name: value for name, value in told.items() if value}
+
+
+def inputs_digest(config: RunConfig) -> str:
+    """Digest of settings, code, package versions and what the sources hold now."""
+    adapters = [parts.build("sim_adapters", s.adapter, **s.settings) for s in config.sources]
+    modules = [f"parhelion.sim_adapters.{source.adapter}" for source in config.sources]
+    modules += [f"parhelion.generators.{draw.generator}" for draw in config.generators]
+    return digest(
+        config,
+        code_digest(*sorted({*MODULES, *modules})),
+        [[name, version_of(name)] for name in BYTE_PACKAGES],
+        [[ref.model_dump() for ref in adapter.index()] for adapter in adapters],
+    )
+
+
+def finished_run(config: RunConfig, folder: Path) -> Outcome | None:
+    """The outcome of exactly this run, if it is complete and its dataset is whole."""
+    run = RunFolder(folder)
+    outcome = model_from(run.outcome, Outcome)
+    if not isinstance(outcome, Outcome) or outcome.made_from != inputs_digest(config):
+        return None
+    manifest = run.dataset / MANIFEST
+    whole = manifest.is_file() and sha256_of(manifest) == outcome.manifest_sha256
+    return outcome if whole and not verify(run.dataset) else None
+
+
+def augment(
+    config: RunConfig,
+    folder: Path,
+    *,
+    executor: Executor,
+    progress: StageProgress,
+    until: str = Until.REPORT,
+) -> Outcome:
+    """Runs `config` in `folder` up to stage `until`; what is done already is not done again."""
+    run = RunFolder(folder)
+    with run_lock(folder):
+        made_from = inputs_digest(config)
+        write_json(run.config, config)
+        session = Session(config, run, executor, progress)
+        outcome = _augment(session, Until(until), made_from)
+        if outcome.report:
+            write_json(run.outcome, outcome)
+    return outcome
+
+
+def _augment(session: Session, until: Until, made_from: str) -> Outcome:
+    unfinished = Outcome(made_from=made_from)
+    ingested = steps.ingest_step(session)
+    if until is Until.INGEST:
+        return unfinished
+    before = steps.audit_step(session, "audit", ingested.of(Role.SOURCE, Role.TARGET))
+    if until is Until.AUDIT:
+        return unfinished
+    fitted = steps.fit_step(session, ingested)
+    if until is Until.FIT:
+        return unfinished
+    planned = steps.plan_step(session, before, ingested, fitted)
+    drawn = rounds.generate_step(session, planned, before, ingested, fitted)
+    if until is Until.GENERATE:
+        return unfinished
+    manifest = write_step(session, ingested, drawn, made_from)
+    distances = steps.score_step(session, ingested, drawn.accepted)
+    downstream = steps.downstream_step(session, ingested, fitted, drawn.accepted)
+    added = steps.audit_step(session, "audit-after", drawn.accepted)
+    after = before.merged(added)
+    report = report_step(
+        session, ingested, before, after, planned, drawn, fitted, manifest, distances, downstream
+    )
+    return Outcome(
+        made_from=made_from,
+        manifest_sha256=sha256_of(session.folder.dataset / MANIFEST),
+        dataset=str(session.folder.dataset),
+        report=str(report),
+        rows=manifest.rows,
+    )
+
+
+def write_step(
+    session: Session, ingested: steps.Ingested, drawn: rounds.Drawn, made_from: str
+) -> Manifest:
+    """The dataset: everything that was read, and what the gate let through."""
+    read = ingested.of(*Role)
+    about = About(
+        name=session.config.name,
+        title=session.config.title,
+        config=session.config.model_dump(mode="json"),
+        config_digest=made_from,
+        licences=ingested.licences,
+    )
+    refusing: list[Receipt] = [*read, *drawn.generated, *drawn.judged]
+    return write_dataset(
+        session.folder.path,
+        [*read, *drawn.accepted],
+        session.executor,
+        lambda done, total: session.progress("write", done, total),
+        about=about,
+        quarantined=[row for receipt in refusing for row in receipt.quarantined],
+        rows_per_shard=session.config.storage.rows_per_shard,
+    )
+
+
+def report_step(
+    session: Session,
+    ingested: steps.Ingested,
+    before: Audit,
+    after: Audit,
+    planned: steps.Planned,
+    drawn: rounds.Drawn,
+    fitted: steps.Fitted,
+    manifest: Manifest,
+    distances: Distances | None,
+    downstream: DownstreamResult | None,
+) -> Path:
+    """The report's folder; returns its page."""
+    from parhelion.pipeline.report import write_report
+    from parhelion.pipeline.reporting import report_data, timings_of
+
+    session.progress("report", 0, 1)
+    folder = session.folder
+    gate = None
+    if fitted.gate is not None:
+        gate = gate_of(fitted.gate.path(folder.path), fitted.gate.sha256)
+    pictures = folder.path / "work" / "gallery"
+    data = report_data(
+        session.config,
+        ingested,
+        before,
+        after,
+        planned,
+        drawn,
+        gate,
+        manifest,
+        distances,
+        downstream,
+        pictures,
+    )
+    page = write_report(data, pictures, folder.report, timings_of(folder.path))
+    discard(pictures)
+    session.progress("report", 1, 1)
+    return page
