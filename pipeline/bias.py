@@ -6,7 +6,8 @@ evidence, and the Wilson intervals are those of that many observations, not of t
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Annotated
 
 import numpy as np
@@ -14,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from parhelion.pipeline.conditions import Conditions, TimeOfDay, Weather
 from parhelion.pipeline.frame import Frame
-from parhelion.pipeline.scene_class import COARSE, PARENT, SceneClass
+from parhelion.pipeline.scene_class import COARSE, PARENT, LabelSpace, SceneClass
 
 Count = Annotated[int, Field(ge=0)]
 ClassCounts = dict[SceneClass, Count]
@@ -34,7 +35,7 @@ class TallyKey(_Record):
 
     @property
     def cell(self) -> str:
-        return Conditions(weather=self.weather, time_of_day=self.time_of_day).cell
+        return _cell(self.weather, self.time_of_day)
 
 
 class Tally(_Record):
@@ -78,7 +79,7 @@ class Census(_Record):
         there = [
             tally
             for key, tally in self.tallies
-            if key.cell == cell and annotates(key.label_space, scene_class)
+            if key.cell == cell and scene_class in annotated(key.label_space)
         ]
         return (
             sum(t.frames_with.get(scene_class, 0) for t in there),
@@ -100,7 +101,7 @@ def tally_of(frame: Frame) -> Tally:
         pixels.pop(SceneClass.IGNORE, None)
     objects: dict[SceneClass, int] = defaultdict(int)
     for thing in frame.objects:
-        if annotates(frame.label_space, thing.category):
+        if thing.category in annotated(frame.label_space):
             objects[thing.category] += 1
     with_coarse = _with_coarse(pixels), _with_coarse(objects)
     return Tally(
@@ -112,9 +113,10 @@ def tally_of(frame: Frame) -> Tally:
     )
 
 
-def annotates(label_space: Iterable[SceneClass], scene_class: SceneClass) -> bool:
-    """Whether a source says something of the class: of itself, or of a child of a coarse one."""
-    return any(scene_class in (c, PARENT.get(c)) for c in label_space)
+@lru_cache
+def annotated(label_space: LabelSpace | tuple[SceneClass, ...]) -> LabelSpace:
+    """The classes that a source says something of: its own, and the parents of its fine ones."""
+    return frozenset(label_space) | {PARENT[c] for c in label_space if c in PARENT}
 
 
 def effective_groups(weights: Iterable[float]) -> float:
@@ -127,8 +129,16 @@ def _census(tallies: Iterable[tuple[TallyKey, Tally]]) -> Census:
     summed: dict[TallyKey, Tally] = {}
     for key, tally in tallies:
         summed[key] = summed[key] + tally if key in summed else tally
-    order: Callable[[TallyKey], str] = TallyKey.model_dump_json
-    return Census(tallies=tuple((key, summed[key]) for key in sorted(summed, key=order)))
+    return Census(tallies=tuple((key, summed[key]) for key in sorted(summed, key=_order)))
+
+
+@lru_cache
+def _cell(weather: Weather, time_of_day: TimeOfDay) -> str:
+    return Conditions(weather=weather, time_of_day=time_of_day).cell
+
+
+def _order(key: TallyKey) -> tuple[str, str, str, tuple[SceneClass, ...]]:
+    return key.group_id, key.weather, key.time_of_day, key.label_space
 
 
 def _key(frame: Frame) -> TallyKey:

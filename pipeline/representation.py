@@ -6,8 +6,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 from statsmodels.stats.proportion import proportion_confint
 
-from parhelion.pipeline.bias import Census, Tally, TallyKey, annotates, effective_groups
-from parhelion.pipeline.scene_class import COARSE, SceneClass
+from parhelion.pipeline.bias import Census, Tally, TallyKey, annotated, effective_groups
+from parhelion.pipeline.scene_class import COARSE, PARENT, SceneClass
 
 Axis = Literal["weather", "time of day", "weather x time of day"]
 Measure = Literal["frames", "pixels", "objects"]
@@ -75,8 +75,7 @@ def representation_table(census: Census) -> list[RepresentationRow]:
     classes = _classes(entries)
     rows += [row for c in classes for row in _class_rows("class", c.label, c, entries)]
     for axis, value_of in AXES.items():
-        for value in sorted({value_of(key) for key, _ in entries}):
-            there = [entry for entry in entries if value_of(entry[0]) == value]
+        for value, there in _by_value(entries, value_of).items():
             for c in classes:
                 rows += _class_rows(f"{axis} x class", f"{value} x {c.label}", c, there)
     return rows
@@ -114,14 +113,26 @@ def _row_or_zero(
     return row
 
 
+def _by_value(
+    entries: Sequence[Entry], value_of: Callable[[TallyKey], str]
+) -> dict[str, list[Entry]]:
+    found: dict[str, list[Entry]] = {}
+    for entry in entries:
+        found.setdefault(value_of(entry[0]), []).append(entry)
+    return dict(sorted(found.items()))
+
+
 def _condition_rows(axis: Axis, entries: Sequence[Entry]) -> list[RepresentationRow]:
-    value_of = AXES[axis]
-    total = sum(tally.frames for _, tally in entries)
-    counts: dict[str, int] = {}
-    for key, tally in entries:
-        counts[value_of(key)] = counts.get(value_of(key), 0) + tally.frames
     groups = _frames_by_group(entries)
-    return [_row(axis, name, "frames", counts[name], total, groups) for name in sorted(counts)]
+    total = _frames(entries)
+    return [
+        _row(axis, value, "frames", _frames(there), total, groups)
+        for value, there in _by_value(entries, AXES[axis]).items()
+    ]
+
+
+def _frames(entries: Sequence[Entry]) -> int:
+    return sum(tally.frames for _, tally in entries)
 
 
 def _classes(entries: Sequence[Entry]) -> list[SceneClass]:
@@ -133,12 +144,12 @@ def _class_rows(
     axis: str, name: str, c: SceneClass, entries: Sequence[Entry]
 ) -> list[RepresentationRow]:
     """One row per measure, over the sources that annotate the class; none where no source does."""
-    there = [(key, tally) for key, tally in entries if annotates(key.label_space, c)]
+    there = [(key, tally) for key, tally in entries if c in annotated(key.label_space)]
     if not there:
         return []
     groups = _frames_by_group(there)
     totals = {
-        "frames": sum(tally.frames for _, tally in there),
+        "frames": _frames(there),
         "pixels": sum(tally.labelled_pixels for _, tally in there),
         "objects": sum(_objects(tally) for _, tally in there),
     }
@@ -153,7 +164,7 @@ def _objects(tally: Tally) -> int:
     own = sum(n for c, n in tally.objects.items() if c not in COARSE)
     for coarse in COARSE & set(tally.objects):
         own += tally.objects[coarse] - sum(
-            n for c, n in tally.objects.items() if c != coarse and annotates((c,), coarse)
+            n for c, n in tally.objects.items() if PARENT.get(c) is coarse
         )
     return own
 

@@ -10,6 +10,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from conftest import make_frame
 from pydantic import ValidationError
@@ -43,7 +47,32 @@ TINY: dict[str, dict[str, Any]] = {
     },
     "street": {"scenes": 2, "width": 48, "height": 32, "quality": "preview"},
 }
-FILES: dict[str, Callable[[Path], dict[str, Any]]] = {}
+
+
+def image_folder(folder: Path) -> dict[str, Any]:
+    """Two images with depth and metadata beside them."""
+    (folder / "images" / "depth").mkdir(parents=True, exist_ok=True)
+    rows = ["file_name,weather,hour,group"]
+    for i, frame in enumerate(map(make_frame, range(2))):
+        cv2.imwrite(str(folder / f"images/{i}.png"), frame.image)
+        np.save(folder / f"images/depth/{i}.npy", frame.depth)
+        rows.append(f"{i}.png,Clear,12,drive-{i}")
+    (folder / "images" / "metadata.csv").write_text("\n".join(rows) + "\n")
+    return {"path": folder / "images"}
+
+
+def parquet_file(folder: Path) -> dict[str, Any]:
+    """Two pictures in one file, as any Hugging Face dataset has them."""
+    pictures = [cv2.imencode(".png", make_frame(i).image)[1].tobytes() for i in range(2)]
+    images = [{"bytes": png, "path": f"{i}.png"} for i, png in enumerate(pictures)]
+    pq.write_table(pa.table({"image": images, "weather": ["Clear"] * 2}), folder / "a.parquet")
+    return {"path": folder / "a.parquet"}
+
+
+FILES: dict[str, Callable[[Path], dict[str, Any]]] = {
+    "folder": image_folder,
+    "parquet": parquet_file,
+}
 
 GENERATORS = parts.names("generators")
 ADAPTERS = parts.names("sim_adapters")
