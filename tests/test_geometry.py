@@ -44,7 +44,7 @@ def check_together(frame: Frame) -> np.ndarray:
     return number
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, WIDTH - 1), st.integers(0, HEIGHT - 1), st.data())
 def test_a_crop_moves_all_layers_and_the_image_alike(
     left: int, top: int, data: st.DataObject
@@ -68,7 +68,7 @@ def test_a_mirror_moves_all_layers_and_the_image_alike() -> None:
     np.testing.assert_array_equal(frame.image[..., 1], y * 6)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(1, 90), st.integers(1, 60))
 def test_a_resize_moves_all_layers_alike_and_the_image_within_a_pixel(
     width: int, height: int
@@ -98,7 +98,7 @@ def test_nearest_takes_the_pixel_under_each_new_centre(w: int, h: int, scale: in
 SEEDS = st.integers(0, 30)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(SEEDS)
 def test_two_mirrors_give_the_frame_back(seed: int) -> None:
     frame = make_frame(seed)
@@ -165,7 +165,7 @@ def moved(frame: Frame, data: st.DataObject) -> Frame:
     return frame
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(SEEDS, st.data())
 def test_boxes_equal_those_made_anew_from_instances(seed: int, data: st.DataObject) -> None:
     frame = moved(make_frame(seed), data)
@@ -173,7 +173,7 @@ def test_boxes_equal_those_made_anew_from_instances(seed: int, data: st.DataObje
     assert {o.instance: o.box_xyxy for o in frame.objects} == boxes
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(SEEDS, st.data())
 def test_the_centre_of_a_whole_object_projects_into_its_box(seed: int, data: st.DataObject) -> None:
     frame = moved(make_frame(seed), data)
