@@ -74,12 +74,12 @@ def make_frame(
     )
 
 
-@pytest.fixture()
+@pytest.fixture
 def frame() -> Frame:
     return make_frame()
 
 
-@pytest.fixture()
+@pytest.fixture
 def frames() -> Callable[[int], list[Frame]]:
-    """n frames of n groups."""
+    """N frames of n groups."""
     return lambda n: [make_frame(seed) for seed in range(n)]
