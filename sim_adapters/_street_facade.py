@@ -1,0 +1,168 @@
+"""One wall with its windows and doors: openings are real holes, with reveals, panes and frames.
+
+Facade axes: u = x to the right along the wall, y into the house, z up; the wall's face is y = 0.
+Legend: k openings; an opening is (u0, u1, z0, z1).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from parhelion.pipeline.scene_class import SceneClass
+from parhelion.sim_adapters import _street_palette as palette
+from parhelion.sim_adapters._street_assembly import Piece, Surface
+from parhelion.sim_adapters._street_palette import Colour, Random
+from parhelion.sim_adapters._street_shapes import Floats, Mesh, boxes, merged, quads
+
+B = SceneClass.BUILDING
+
+
+@dataclass(frozen=True, kw_only=True)
+class Style:
+    """What the walls and windows of one house are like."""
+
+    wall: Surface
+    metres: float  # of wall that its picture covers
+    trim: Colour
+    frame: Colour
+    bay: float  # width of wall per window
+    window: tuple[float, float]  # width and height
+    sill: float  # height above the floor
+    storey: float
+    reveal: float = 0.18
+    panes: tuple[int, int] = (2, 1)  # casements side by side, and one above the other
+    surround: bool = False  # a frame of stone around each window
+    balconies: float = 0.0  # share of windows with a balcony
+
+
+def row_of(width: float, style: Style, floor: float) -> Floats:
+    """Evenly spaced windows (k, 4) of one storey whose floor is at height `floor`."""
+    k = max(int((width - 0.6) / style.bay), 1)
+    middle = (np.arange(k) + 0.5) * width / k
+    w, h = style.window
+    w = min(w, width / k - 0.5)
+    z0 = np.full(k, floor + style.sill)
+    return np.stack([middle - w / 2, middle + w / 2, z0, z0 + h], axis=1)
+
+
+def wall(width: float, floor: float, top: float, openings: Floats, style: Style) -> list[Piece]:
+    """One storey's wall from z = floor to top, around openings (k, 4) sorted along u."""
+    edges = np.concatenate([[0.0], openings[:, :2].ravel(), [width]])
+    piers = np.stack([edges[0::2], edges[1::2]], axis=1)
+    flat = [(a, b, floor, top) for a, b in piers if b - a > 1e-6]
+    for u0, u1, z0, z1 in openings:
+        flat += [(u0, u1, floor, z0), (u0, u1, z1, top)]
+    R = np.array([r for r in flat if r[3] - r[2] > 1e-6])
+    return [Piece(upright(R, 0.0, style.metres), style.wall), *_reveals(openings, style)]
+
+
+def upright(R: Floats, y: float, metres: float = 1.0) -> Mesh:
+    """Rectangles (k, 4) at depth y."""
+    k = len(R)
+    corners = np.full((k, 4, 3), y)
+    corners[:, :, 0] = R[:, [0, 1, 1, 0]]
+    corners[:, :, 2] = R[:, [2, 2, 3, 3]]
+    return quads(corners, corners[:, :, [0, 2]] / metres)
+
+
+def _reveals(openings: Floats, style: Style) -> list[Piece]:
+    u0, u1, z0, z1 = openings.T
+    d = np.full(len(openings), style.reveal)
+    o = np.zeros(len(openings))
+    rings = [
+        [(u0, o, z0), (u1, o, z0), (u1, d, z0), (u0, d, z0)],
+        [(u0, d, z1), (u1, d, z1), (u1, o, z1), (u0, o, z1)],
+        [(u0, o, z1), (u0, o, z0), (u0, d, z0), (u0, d, z1)],
+        [(u1, d, z1), (u1, d, z0), (u1, o, z0), (u1, o, z1)],
+    ]
+    corners = np.concatenate(
+        [np.stack([np.stack(p, axis=1) for p in ring], axis=1) for ring in rings]
+    )
+    uv = (corners[:, :, [0, 2]] + corners[:, :, 1:2]) / style.metres
+    return [Piece(quads(corners, uv), style.wall)]
+
+
+def windows(openings: Floats, style: Style, random: Random) -> list[Piece]:
+    """Panes, frames, curtains, sills and surrounds of openings (k, 4); a third of them lit."""
+    k = len(openings)
+    glow = random.choice(4, size=k, p=(0.66, 0.16, 0.12, 0.06))
+    shade = random.integers(0, len(palette.PANE), k)
+    pieces = []
+    for g in range(4):
+        chosen = openings[glow == g]
+        if len(chosen):
+            radiance = None if g == 0 else palette.GLOW_ROOMS[g - 1]
+            glass = Surface("glass_window", B, palette.PANE, glow=radiance)
+            pane = upright(chosen, style.reveal, 1.0)
+            pieces.append(Piece(pane.shaded(np.repeat(shade[glow == g], 4)), glass))
+    pieces += _curtains(openings, style, random)
+    pieces.append(Piece(_frames(openings, style), Surface("plastic", B, (style.frame,))))
+    pieces.append(Piece(_stonework(openings, style), Surface("stone", B, (style.trim,))))
+    return pieces
+
+
+def _curtains(openings: Floats, style: Style, random: Random) -> list[Piece]:
+    """Light curtains at both sides, or a blind from above, behind some of the panes."""
+    kind = random.random(len(openings))
+    cloth = Surface("cloth", B, (palette.linear("#b9b4a8"), palette.linear("#8f8a80")))
+    u0, u1, z0, z1 = openings.T
+    width = (u1 - u0) * random.uniform(0.12, 0.26, len(openings))
+    drop = (z1 - z0) * random.uniform(0.2, 0.7, len(openings))
+    drawn, blind = kind < 0.3, kind > 0.8
+    rows = [
+        np.stack([u0, u0 + width, z0, z1], axis=1)[drawn],
+        np.stack([u1 - width, u1, z0, z1], axis=1)[drawn],
+        np.stack([u0, u1, z1 - drop, z1], axis=1)[blind],
+    ]
+    R = np.concatenate(rows)
+    shade = np.concatenate([np.zeros(2 * int(drawn.sum()), int), np.ones(int(blind.sum()), int)])
+    return (
+        [Piece(upright(R, style.reveal - 0.01).shaded(np.repeat(shade, 4)), cloth)]
+        if len(R)
+        else []
+    )
+
+
+def bars(openings: Floats, y: float, t: float) -> Mesh:
+    """Four bars of width t inside the edges of each opening."""
+    u0, u1, z0, z1 = openings.T
+    rims = [(u0, u0 + t, z0, z1), (u1 - t, u1, z0, z1), (u0, u1, z0, z0 + t), (u0, u1, z1 - t, z1)]
+    return upright(np.concatenate([np.stack(rim, axis=1) for rim in rims]), y)
+
+
+def _frames(openings: Floats, style: Style) -> Mesh:
+    u0, u1, z0, z1 = openings.T
+    y = style.reveal - 0.03
+    found = [bars(openings, y, 0.06)]
+    across, up = style.panes
+    for i in range(1, across):
+        middle = u0 + (u1 - u0) * i / across
+        found.append(upright(np.stack([middle - 0.04, middle + 0.04, z0, z1], axis=1), y))
+    for i in range(1, up):
+        middle = z0 + (z1 - z0) * (1 - 0.32 * i if up == 2 else i / up)
+        found.append(upright(np.stack([u0, u1, middle - 0.03, middle + 0.03], axis=1), y))
+    return merged(found)
+
+
+def _stonework(openings: Floats, style: Style) -> Mesh:
+    u0, u1, z0, z1 = openings.T
+    middle, width, o = (u0 + u1) / 2, u1 - u0, np.zeros_like(u0)
+    sills = boxes(
+        np.stack([middle, o - 0.03, z0 - 0.05], axis=1),
+        np.stack([width + 0.24, o + 0.2, o + 0.1], axis=1),
+    )
+    if not style.surround:
+        return sills
+    height = z1 - z0
+    sides = [
+        boxes(
+            np.stack([u + s * 0.09, o, (z0 + z1) / 2], axis=1),
+            np.stack([o + 0.18, o + 0.08, height], axis=1),
+        )
+        for u, s in ((u0, -1), (u1, 1))
+    ]
+    head = boxes(
+        np.stack([middle, o - 0.02, z1 + 0.12], axis=1),
+        np.stack([width + 0.46, o + 0.14, o + 0.24], axis=1),
+    )
+    return merged([sills, *sides, head])

@@ -1,0 +1,133 @@
+"""What stands along the kerb: lamps, signals, signs, bollards, benches, bins, shelters.
+
+Each builder works in its own axes: the foot at the origin, the road in direction -x, and traffic
+that meets it coming from -y.
+"""
+
+import numpy as np
+
+from parhelion.pipeline.scene_class import SceneClass
+from parhelion.sim_adapters import _street_palette as palette
+from parhelion.sim_adapters._street_assembly import Piece, Surface
+from parhelion.sim_adapters._street_palette import Colour
+from parhelion.sim_adapters._street_shapes import (
+    Floats,
+    box,
+    boxes,
+    ellipsoid,
+    merged,
+    polygon,
+    revolved,
+    rod,
+    tube,
+)
+
+C = SceneClass
+
+
+def lamp_post(
+    height: float, reach: float, colour: Colour
+) -> tuple[list[Piece], tuple[float, float, float]]:
+    """A mast with an arm over the road; also where its light sits."""
+    mast = Surface("metal", C.POLE, (colour,))
+    bend = np.array(
+        [(0, 0, 0), (0, 0, height * 0.9), (-reach * 0.25, 0, height), (-reach, 0, height + 0.12)]
+    )
+    pole = tube(bend, (0.09, 0.06, 0.05, 0.04), 8)
+    foot = revolved([(0.14, 0), (0.14, 0.7), (0.09, 0.8), (0, 0.8)], 8)
+    head = ellipsoid((-reach - 0.25, 0, height + 0.13), (0.42, 0.16, 0.09), 10, 5)
+    lens = box(-reach - 0.28, 0, height + 0.03, 0.5, 0.2, 0.05)
+    pieces = [
+        Piece(merged([pole, foot]), mast),
+        Piece(head, Surface("metal", C.STREET_LIGHT, (palette.METAL_POLE[0],), smooth=True)),
+        Piece(
+            lens, Surface("lens_lamp", C.STREET_LIGHT, (palette.LENS_HEAD,), glow=palette.GLOW_LAMP)
+        ),
+    ]
+    return pieces, (-reach - 0.28, 0.0, height - 0.02)
+
+
+def lantern(colour: Colour) -> tuple[list[Piece], tuple[float, float, float]]:
+    """An old town's lantern on a slender post; also where its light sits."""
+    post = revolved([(0.16, 0), (0.16, 0.35), (0.08, 0.6), (0.06, 3.4), (0.1, 3.45), (0, 3.5)], 8)
+    glass = revolved([(0.13, 3.5), (0.22, 3.95), (0, 3.96)], 6)
+    cap = revolved([(0.27, 3.95), (0.16, 4.1), (0.04, 4.2), (0, 4.32)], 6)
+    pieces = [
+        Piece(post, Surface("metal", C.POLE, (colour,))),
+        Piece(cap, Surface("metal", C.STREET_LIGHT, (colour,))),
+        Piece(
+            glass,
+            Surface("lens_lamp", C.STREET_LIGHT, (palette.LENS_HEAD,), glow=palette.GLOW_LAMP),
+        ),
+    ]
+    return pieces, (0.0, 0.0, 3.45)
+
+
+def signal_head(state: str) -> list[Piece]:
+    """A housing with three lenses that faces -y, its middle at the origin."""
+    housing = merged([
+        boxes((0, 0.06, 0), (0.32, 0.2, 0.95)),
+        boxes((0, 0.0, 0), (0.5, 0.02, 1.15)),
+        *(tube([(0, -0.16, z + 0.01), (0, 0, z + 0.01)], (0.125, 0.125), 10, capped=False) for z in (0.3, 0, -0.3)),
+    ])  # fmt: skip
+    pieces = [Piece(housing, Surface("plastic", C.TRAFFIC_LIGHT, (palette.BLACK,)))]
+    colours = {"red": palette.SIGN_RED, "amber": palette.LENS_AMBER, "green": palette.SIGN_GREEN}
+    for z, name in ((0.3, "red"), (0, "amber"), (-0.3, "green")):
+        lit = name == state
+        colour = colours[name] if lit else palette.shifted(colours[name], 0.25)
+        face = ellipsoid((0, -0.03, z), (0.1, 0.04, 0.1), 10, 5)
+        glow = palette.GLOW_SIGNAL[name] if lit else None
+        pieces.append(Piece(face, Surface("lens_traffic", C.TRAFFIC_LIGHT, (colour,), glow=glow)))
+    return pieces
+
+
+def signal_mast(arm: float, colour: Colour) -> list[Piece]:
+    """The mast of a signal, with an arm over the road where `arm` is more than 0."""
+    pole = Surface("metal", C.POLE, (colour,))
+    parts = [rod((0, 0, 0), (0, 0, 5.9 if arm else 3.3), 0.08, 8)]
+    if arm:
+        parts.append(rod((0, 0, 5.7), (-arm, 0, 5.85), 0.055, 6))
+    return [Piece(merged(parts), pole)]
+
+
+def sign(kind: str, size: float = 0.36) -> list[Piece]:
+    """A sign's plate that faces -y, its middle at the origin: "stop", "limit", "yield", ..."""
+    back = Surface("metal", C.TRAFFIC_SIGN, (palette.METAL_POLE[3],))
+    outline = _SIGNS[kind][0] * size
+    rear = np.column_stack([outline[::-1, 0], np.full(len(outline), 0.02), outline[::-1, 1]])
+    pieces = [Piece(polygon(rear), back)]
+    for depth, (shape, scale, colour) in enumerate(_SIGNS[kind][1]):
+        points = shape * scale * size
+        face = np.column_stack([points[:, 0], np.full(len(points), -0.004 * depth), points[:, 1]])
+        pieces.append(Piece(polygon(face), Surface("sign_face", C.TRAFFIC_SIGN, (colour,))))
+    return pieces
+
+
+def _ring(k: int, turn: float = 0.0) -> Floats:
+    a = np.linspace(0, 2 * np.pi, k, endpoint=False) + turn
+    return np.stack([np.cos(a), np.sin(a)], axis=1)
+
+
+def _bar(width: float, height: float, y: float = 0.0) -> Floats:
+    return np.array(
+        [(-width, y - height), (width, y - height), (width, y + height), (-width, y + height)]
+    )
+
+
+_ROUND, _OCTAGON = _ring(20), _ring(8, np.pi / 8)
+_UP, _DOWN = _ring(3, np.pi / 2), _ring(3, -np.pi / 2)
+_SQUARE = _bar(0.9, 0.9)
+R, W, B, Y = palette.SIGN_RED, palette.SIGN_WHITE, palette.SIGN_BLUE, palette.SIGN_YELLOW
+_SIGNS = {
+    "stop": (_OCTAGON, [(_OCTAGON, 1.0, W), (_OCTAGON, 0.93, R), (_bar(0.55, 0.16), 1.0, W)]),
+    "limit": (_ROUND, [(_ROUND, 1.0, R), (_ROUND, 0.76, W), (_bar(0.1, 0.3), 1.0, palette.BLACK)]),
+    "no_entry": (_ROUND, [(_ROUND, 1.0, R), (_bar(0.7, 0.15), 1.0, W)]),
+    "yield": (_DOWN, [(_DOWN, 1.2, R), (_DOWN, 0.8, W)]),
+    "warning": (_UP, [(_UP, 1.2, R), (_UP, 0.85, W), (_bar(0.07, 0.22), 1.0, palette.BLACK)]),
+    "crossing": (_SQUARE, [(_SQUARE, 1.0, B), (_UP, 0.7, W), (_bar(0.06, 0.2), 1.0, palette.BLACK)]),
+    "priority": (_ring(4), [(_ring(4), 1.1, W), (_ring(4), 0.85, Y)]),
+    "parking": (_SQUARE, [(_SQUARE, 1.0, B), (_bar(0.12, 0.55), 1.0, W), (_ring(12) * 0.3 + (0.2, 0.25), 1.0, W)]),
+    "no_parking": (_ROUND, [(_ROUND, 1.0, R), (_ROUND, 0.78, B)]),
+    "one_way": (_bar(1.2, 0.4), [(_bar(1.2, 0.4), 1.0, B), (_bar(0.7, 0.1), 1.0, W)]),
+}  # fmt: skip
+SIGN_KINDS = tuple(_SIGNS)

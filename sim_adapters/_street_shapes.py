@@ -1,0 +1,182 @@
+"""Primitive meshes of the street: quads, boxes, tubes, grids, prisms; all in metres, vectorised.
+
+Legend: n vertices, m triangles, k things at once. Triangles turn counter-clockwise seen from outside.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from parhelion.sim_adapters._street_mesh import Faces, Vertices
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Mesh:
+    """Triangles with, where wanted, texture coordinates or a shade (index of a colour) per vertex."""
+
+    vertices: Vertices  # (n, 3)
+    faces: Faces  # (m, 3)
+    uv: NDArray[np.float32] | None = None  # (n, 2)
+    shade: NDArray[np.int32] | None = None  # (n,)
+
+    def moved(self, x: float = 0.0, y: float = 0.0, z: float = 0.0, turn: float = 0.0) -> "Mesh":
+        """Turned by `turn` radians about z (counter-clockwise from above), then shifted."""
+        c, s = np.cos(turn), np.sin(turn)
+        rotation = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
+        return self.through(rotation, (x, y, z))
+
+    def through(self, matrix: ArrayLike, shift: ArrayLike = (0.0, 0.0, 0.0)) -> "Mesh":
+        """Vertices -> matrix (3, 3) @ vertices + shift (3,); a mirror turns the triangles over."""
+        A = np.asarray(matrix, dtype=np.float64)
+        vertices = (self.vertices @ A.T + np.asarray(shift)).astype(np.float32)
+        faces = self.faces if np.linalg.det(A) > 0 else self.faces[:, ::-1]
+        return replace(self, vertices=vertices, faces=faces)
+
+    def shaded(self, index: ArrayLike) -> "Mesh":
+        """The same triangles with one shade for all vertices, or one each (n,)."""
+        shade = np.broadcast_to(np.asarray(index, np.int32), (len(self.vertices),))
+        return replace(self, shade=shade)
+
+
+def merged(meshes: Sequence[Mesh]) -> Mesh:
+    """One mesh of several; uv and shade are filled with zeros where only some have them."""
+    offsets = np.cumsum([0, *(len(m.vertices) for m in meshes[:-1])])
+    faces = np.concatenate([m.faces + o for m, o in zip(meshes, offsets, strict=True)])
+    uv = shade = None
+    if any(m.uv is not None for m in meshes):
+        blank = [np.zeros((len(m.vertices), 2), np.float32) for m in meshes]
+        uv = np.concatenate(
+            [b if m.uv is None else m.uv for m, b in zip(meshes, blank, strict=True)]
+        )
+    if any(m.shade is not None for m in meshes):
+        zeros = [np.zeros(len(m.vertices), np.int32) for m in meshes]
+        shade = np.concatenate(
+            [z if m.shade is None else m.shade for m, z in zip(meshes, zeros, strict=True)]
+        )
+    vertices = np.concatenate([m.vertices for m in meshes])
+    return Mesh(vertices, faces.astype(np.int32), uv, shade)
+
+
+def quads(corners: ArrayLike, uv: ArrayLike | None = None) -> Mesh:
+    """K quads from corners (k, 4, 3), counter-clockwise from outside; uv (k, 4, 2)."""
+    points = np.asarray(corners, dtype=np.float32).reshape(-1, 4, 3)
+    first = 4 * np.arange(len(points), dtype=np.int32)[:, None, None]
+    faces = (first + np.array([[0, 1, 2], [0, 2, 3]], np.int32)).reshape(-1, 3)
+    flat = None if uv is None else np.asarray(uv, dtype=np.float32).reshape(-1, 2)
+    return Mesh(points.reshape(-1, 3), faces, flat)
+
+
+_CUBE = np.array([[x, y, z] for z in (-0.5, 0.5) for y in (-0.5, 0.5) for x in (-0.5, 0.5)])
+_SIDES = np.array(
+    [[4, 5, 7, 6], [0, 2, 3, 1], [0, 1, 5, 4], [2, 6, 7, 3], [1, 3, 7, 5], [0, 4, 6, 2]]
+)  # top, bottom, front (-y), back (+y), right (+x), left (-x)
+
+
+def boxes(centres: ArrayLike, sizes: ArrayLike, bottoms: bool = True) -> Mesh:
+    """K boxes with flat faces: centres (k, 3), sizes (k, 3) or (3,)."""
+    middle = np.atleast_2d(np.asarray(centres, dtype=np.float64))
+    extent = np.broadcast_to(np.asarray(sizes, dtype=np.float64), middle.shape)
+    corners = middle[:, None] + _CUBE * extent[:, None]  # (k, 8, 3)
+    sides = _SIDES if bottoms else np.delete(_SIDES, 1, axis=0)
+    return quads(corners[:, sides])
+
+
+def box(x: float, y: float, z: float, width: float, depth: float, height: float) -> Mesh:
+    """One box that stands on (x, y, z): width along x, depth along y, height along z."""
+    return boxes((x, y, z + height / 2), (width, depth, height))
+
+
+def grid(points: ArrayLike, uv: ArrayLike | None = None, wraps: bool = False) -> Mesh:
+    """A surface over points (a, b, 3) with shared vertices; `wraps` closes the second axis.
+
+    Seen with the first axis going up and the second to the right, the outside faces the viewer.
+    """
+    P = np.asarray(points, dtype=np.float32)
+    a, b = P.shape[:2]
+    index = np.arange(a * b, dtype=np.int32).reshape(a, b)
+    right = np.roll(index, -1, axis=1) if wraps else index[:, 1:]
+    left = index if wraps else index[:, :-1]
+    corners = np.stack([left[:-1], right[:-1], right[1:], left[1:]], axis=-1).reshape(-1, 4)
+    faces = np.concatenate([corners[:, [0, 1, 2]], corners[:, [0, 2, 3]]])
+    flat = None if uv is None else np.asarray(uv, dtype=np.float32).reshape(-1, 2)
+    return Mesh(P.reshape(-1, 3), faces, flat)
+
+
+def tube(path: ArrayLike, radii: ArrayLike, sides: int = 8, capped: bool = True) -> Mesh:
+    """A round tube along path (k, 3) with radii (k,), or (k, 2) for ellipses; shared vertices.
+
+    The first radius lies as near to the x axis as the path allows, the second across it.
+    """
+    P = np.asarray(path, dtype=np.float64)
+    R = np.asarray(radii, dtype=np.float64)
+    R = np.stack([R, R], axis=1) if R.ndim == 1 else R
+    if capped:
+        P, R = np.concatenate([P[:1], P, P[-1:]]), np.concatenate([R[:1] * 0, R, R[-1:] * 0])
+    ahead = np.gradient(P, axis=0)
+    inner = slice(1, -1) if capped else slice(None)
+    ahead[inner] = np.gradient(P[inner], axis=0)
+    if capped:
+        ahead[0], ahead[-1] = ahead[1], ahead[-2]
+    ahead /= np.linalg.norm(ahead, axis=1, keepdims=True)
+    # Any vector off the path will do for the frame; x unless the path runs along x.
+    helper = np.where(np.abs(ahead[:, :1]) < 0.9, [[1.0, 0.0, 0.0]], [[0.0, 1.0, 0.0]])
+    first = helper - ahead * np.sum(helper * ahead, axis=1, keepdims=True)
+    first /= np.linalg.norm(first, axis=1, keepdims=True)
+    second = np.cross(ahead, first)
+    angle = np.linspace(0, 2 * np.pi, sides, endpoint=False)[None, :, None]
+    across = R[:, None, :1] * np.cos(angle) * first[:, None]
+    points = P[:, None] + across + R[:, None, 1:] * np.sin(angle) * second[:, None]
+    return grid(points, wraps=True)
+
+
+def rod(start: ArrayLike, end: ArrayLike, radius: float, sides: int = 6) -> Mesh:
+    """A straight round bar between two points."""
+    return tube(np.stack([np.asarray(start), np.asarray(end)]), (radius, radius), sides)
+
+
+def revolved(profile: ArrayLike, sides: int = 12) -> Mesh:
+    """A profile (k, 2) of (radius, height), from the bottom up, turned about the z axis."""
+    r, z = np.asarray(profile, dtype=np.float64).T
+    angle = np.linspace(0, 2 * np.pi, sides, endpoint=False)
+    x, y = r[:, None] * np.cos(angle), r[:, None] * np.sin(angle)
+    return grid(np.stack([x, y, np.broadcast_to(z[:, None], x.shape)], axis=-1), wraps=True)
+
+
+def ellipsoid(centre: ArrayLike, radii: ArrayLike, sides: int = 10, rings: int = 7) -> Mesh:
+    """A ball, stretched to radii (3,) along the axes."""
+    t = np.linspace(0, np.pi, rings)
+    ball = revolved(np.stack([np.sin(t), -np.cos(t)], axis=1), sides)
+    return ball.through(np.diag(np.asarray(radii, dtype=np.float64)), centre)
+
+
+def prism(outline: ArrayLike, bottom: float, top: float) -> Mesh:
+    """A convex outline (k, 2), counter-clockwise from above, drawn up from bottom to top."""
+    xy = np.asarray(outline, dtype=np.float64)
+    low, high = (np.column_stack([xy, np.full(len(xy), z)]) for z in (bottom, top))
+    low_next, high_next = np.roll(low, -1, axis=0), np.roll(high, -1, axis=0)
+    walls = quads(np.stack([low, low_next, high_next, high], axis=1))
+    return merged([walls, polygon(high)])
+
+
+def polygon(points: ArrayLike, uv: ArrayLike | None = None) -> Mesh:
+    """A flat convex polygon (k, 3), counter-clockwise from outside, as a fan."""
+    P = np.asarray(points, dtype=np.float32)
+    rest = np.arange(1, len(P) - 1, dtype=np.int32)
+    faces = np.stack([np.zeros_like(rest), rest, rest + 1], axis=1)
+    return Mesh(P, faces, None if uv is None else np.asarray(uv, dtype=np.float32))
+
+
+def sectors(radius: float, count: int, hole: float = 0.0) -> Mesh:
+    """A flat wheel of `count` sectors in the y-z plane, seen from +x, shaded 0, 1, 0, 1, ..."""
+    edges = np.linspace(0, 2 * np.pi, count + 1)
+    a, b = edges[:-1], edges[1:]
+
+    def at(r: float, angle: Floats) -> Floats:
+        return np.stack([np.zeros_like(angle), r * np.cos(angle), r * np.sin(angle)], axis=-1)
+
+    corners = np.stack([at(hole, a), at(radius, a), at(radius, b), at(hole, b)], axis=1)
+    return quads(corners).shaded(np.repeat(np.arange(count) % 2, 4))

@@ -1,0 +1,92 @@
+"""Vehicles: what drives in both directions and what stands parked at the kerbs."""
+
+import numpy as np
+
+from parhelion.sim_adapters import _street_vehicles as vehicles
+from parhelion.sim_adapters._street_ground import bay_rows
+from parhelion.sim_adapters._street_layout import BAY_M, Layout
+from parhelion.sim_adapters._street_mesh import Light
+from parhelion.sim_adapters._street_palette import Random
+from parhelion.sim_adapters._street_placing import Pose, Site
+from parhelion.sim_adapters._street_vehicles import Vehicle
+
+CLEAR_AHEAD_M = 9.0  # nobody drives this close before the last camera in its lane
+SPAN_M = 75.0  # traffic reaches this far beyond the last camera
+
+
+def traffic(site: Site, layout: Layout, random: Random) -> None:
+    """Places all vehicles on a site."""
+    _parked(site, layout, random)
+    for direction in (1, -1):
+        for lane in range(layout.lanes):
+            _driving(site, layout, random, direction, lane)
+
+
+def _vehicle(random: Random, driving: bool) -> Vehicle:
+    kind = random.random()
+    if driving and kind < 0.07:
+        return vehicles.bus(random, driving)
+    if kind < 0.13:
+        return vehicles.truck(random, driving)
+    return vehicles.random_car(random, driving)
+
+
+def _driving(site: Site, layout: Layout, random: Random, direction: int, lane: int) -> None:
+    own = direction > 0 and lane == 0
+    start = layout.cameras[-1] + CLEAR_AHEAD_M if own else layout.cameras[0] + 4.0
+    end = layout.cameras[-1] + SPAN_M
+    y = start + float(random.exponential(8.0))
+    x = direction * (lane + 0.5) * layout.lane
+    while y < end:
+        vehicle = _vehicle(random, driving=True)
+        middle = y + vehicle.length / 2
+        if not _on_junction(layout, middle, vehicle.length):
+            pose = Pose(
+                x=x + float(random.uniform(-0.15, 0.15)),
+                y=middle,
+                turn=0.0 if direction > 0 else np.pi,
+            )
+            _place(site, vehicle, pose, driving=True)
+        y += vehicle.length + 3.5 + float(random.exponential(13.0))
+
+
+def _on_junction(layout: Layout, y: float, length: float) -> bool:
+    if layout.junction is None:
+        crossing = layout.crossing
+        return crossing is not None and abs(y - crossing) < length / 2 + 2.4
+    return abs(y - layout.junction) < layout.side_half + 5.0 + length / 2
+
+
+def _parked(site: Site, layout: Layout, random: Random) -> None:
+    for side, kerb in ((-1, layout.left), (1, layout.right)):
+        full = float(random.uniform(0.45, 0.9))
+        for a, b in bay_rows(layout, side):
+            for bay in np.arange(max(a, -12.0), min(b, layout.cameras[-1] + 80) - 5.9, 6.0):
+                if random.random() > full:
+                    continue
+                vehicle = vehicles.random_car(random, driving=False)
+                x = kerb - side * (BAY_M / 2 + float(random.uniform(-0.08, 0.1)))
+                backwards = random.random() < 0.06
+                pose = Pose(
+                    x=x,
+                    y=float(bay) + 3 + float(random.uniform(-0.35, 0.35)) * (vehicle.length < 5),
+                    turn=float(random.normal(0, 0.012)) + np.pi * ((side < 0) != backwards),
+                )
+                _place(site, vehicle, pose, driving=False)
+
+
+def _place(site: Site, vehicle: Vehicle, pose: Pose, driving: bool) -> None:
+    site.add_thing(vehicle.pieces, vehicle.category, pose)
+    if not driving:
+        return
+    for side in (-1, 1):
+        lamp = (side * vehicle.width * 0.36, vehicle.length / 2 + 0.12, vehicle.lamp_height)
+        site.lights.append(
+            Light(
+                position_m=pose.at(lamp),
+                direction=pose.towards((0.0, 1.0, -0.07)),
+                intensity=(34.0, 32.0, 28.0),
+                cutoff_deg=26.0,
+                beam_deg=10.0,
+            )
+        )
