@@ -10,7 +10,7 @@ from typing import Any
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.futures import PrefectFuture, as_completed
-from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
+from prefect.task_runners import ThreadPoolTaskRunner
 
 from parhelion.flows.progress import StageBars
 from parhelion.pipeline import run
@@ -52,8 +52,9 @@ def augment(
     config: RunConfig, folder: str, workers: int = 2, until: str = "report"
 ) -> dict[str, str]:
     """From sources to dataset and report. Returns where they lie."""
-    runner: TaskRunner[PrefectFuture[Any]] = ThreadPoolTaskRunner(max_workers=workers)
-    return _augment.with_options(task_runner=runner)(config, folder, workers, until)
+    runner: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=workers)
+    threads = _augment.with_options(task_runner=runner)  # type: ignore[arg-type]
+    return threads(config, folder, workers, until)
 
 
 @flow(name="augment", flow_run_name="{config.name}", validate_parameters=True)
@@ -69,7 +70,8 @@ def _augment(config: RunConfig, folder: str, workers: int, until: str) -> dict[s
 def scheduled_augment(config: RunConfig, folder: str, workers: int = 2) -> dict[str, str]:
     """What a schedule runs: the same flow in a process that ends with the one that serves it."""
     _end_with_parent()
-    return augment(config, folder, workers)
+    done = run.finished_run(config, Path(folder))
+    return done.lines if done is not None else augment(config, folder, workers)
 
 
 def _end_with_parent() -> None:

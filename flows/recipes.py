@@ -28,7 +28,7 @@ def demo() -> RunConfig:
         name="demo",
         title="A street dataset of clear days learns night, fog, rain and snow",
         sources=(
-            _street(Role.SOURCE, CLEAR_DAY, frames, scenes=25, first=0, views=4),
+            _street(Role.SOURCE, CLEAR_DAY, frames, scenes=23, first=0, views=4),
             # The targets' own streets by day: twins, from which a generator may learn.
             _street(Role.SOURCE, CLEAR_DAY[1:2], frames, scenes=4, first=100, views=2),
             _street(Role.TARGET, WANTED, frames, scenes=4, first=100, views=2, every=True),
@@ -37,9 +37,9 @@ def demo() -> RunConfig:
                 Role.JUDGE,
                 JUDGED,
                 {**frames, "quality": "judge"},
-                scenes=8,
+                scenes=5,
                 first=300,
-                views=2,
+                views=3,
                 every=True,
             ),
         ),
