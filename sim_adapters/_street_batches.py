@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from parhelion.sim_adapters._street_geometry import Floats, Geometry
 from parhelion.sim_adapters._street_mesh import Part
 
+SMALLEST_M2 = 1e-10  # faces below this are needles without a normal
 UPWARD = 0.45  # z of the normal from which a face carries snow
 
 
@@ -35,10 +36,10 @@ def batches(geometry: Geometry) -> tuple[Batch, ...]:
     groups: dict[tuple[object, ...], list[tuple[int, NDArray[np.intp]]]] = {}
     for i, part in enumerate(geometry.street.parts):
         first = geometry.first_face[i]
-        upward = _normal_z(geometry.corners[first : geometry.first_face[i + 1]]) > UPWARD
+        normal_z, there = _normal_z(geometry.corners[first : geometry.first_face[i + 1]])
         picture = None if part.texture is None or _constant(part) else id(part.texture)
         for up in (True, False):
-            faces = np.flatnonzero(upward == up)
+            faces = np.flatnonzero(((normal_z > UPWARD) == up) & there)
             if len(faces):
                 key = (part.material, up, part.smooth, picture, part.glow is not None)
                 groups.setdefault(key, []).append((i, faces))
@@ -48,9 +49,11 @@ def batches(geometry: Geometry) -> tuple[Batch, ...]:
     )
 
 
-def _normal_z(corners: Floats) -> Floats:
+def _normal_z(corners: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+    """How much each face looks up (F,), and whether it has an area at all."""
     n = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    return np.asarray(n[:, 2] / np.maximum(np.linalg.norm(n, axis=1), 1e-12))
+    length = np.linalg.norm(n, axis=1)
+    return np.asarray(n[:, 2] / np.maximum(length, 1e-12)), length > SMALLEST_M2
 
 
 def _constant(part: Part) -> bool:
@@ -77,7 +80,9 @@ def _batch(
         colour=np.concatenate([_face_colours(p, faces) for p, faces in parts]),
         glow=None
         if first.glow is None
-        else np.concatenate([np.tile(np.float32(p.glow), (len(f), 1)) for p, f in parts]),
+        else np.concatenate(
+            [np.tile(np.array(p.glow, dtype=np.float32), (len(f), 1)) for p, f in parts]
+        ),
         texture=first.texture if picture else None,
         uv=uv,
         metres_per_uv=scale,
@@ -86,11 +91,11 @@ def _batch(
 
 def _face_colours(part: Part, faces: NDArray[np.intp]) -> Floats:
     if part.texture is None or part.uv is None:
-        return np.tile(np.float32(part.colour), (len(faces), 1))
+        return np.tile(np.array(part.colour, dtype=np.float32), (len(faces), 1))
     uv = part.uv[part.faces[faces]].mean(axis=1)
     height, width = part.texture.shape[:2]
     x, y = (np.floor(uv % 1 * (width, height)).astype(np.intp)).T
-    return part.texture[np.minimum(y, height - 1), np.minimum(x, width - 1)]
+    return np.asarray(part.texture[np.minimum(y, height - 1), np.minimum(x, width - 1)])
 
 
 def _metres_per_uv(corners: Floats, uv: Floats) -> float:

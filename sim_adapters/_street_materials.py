@@ -15,9 +15,9 @@ Plugin = dict[str, Any]  # mitsuba's own language of nested dicts
 
 
 class Finish(NamedTuple):
-    """How a dry surface reflects: `specular` 0 means plain Lambert."""
+    """How a dry surface reflects: `specular` 0 means plain Lambert, which traces much faster."""
 
-    roughness: float = 1.0
+    roughness: float = 0.8
     specular: float = 0.0
     metallic: float = 0.0
     clearcoat: float = 0.0
@@ -25,22 +25,22 @@ class Finish(NamedTuple):
 
 
 FINISHES: dict[str, Finish] = {
-    "asphalt": Finish(0.8, 0.35, porous=True),
-    "paint_marking": Finish(0.6, 0.4, porous=True),
-    "concrete": Finish(0.85, 0.3, porous=True),
+    "asphalt": Finish(porous=True),
+    "paint_marking": Finish(porous=True),
+    "concrete": Finish(porous=True),
     "plaster": Finish(porous=True),
     "brick": Finish(porous=True),
-    "stone": Finish(0.7, 0.3, porous=True),
+    "stone": Finish(porous=True),
     "roof": Finish(porous=True),
     "glass_window": Finish(0.06, 0.9),
     "glass_car": Finish(0.04, 0.8),
     "car_paint": Finish(0.32, 0.5, 0.25, 0.9),
-    "rubber": Finish(0.7, 0.3),
+    "rubber": Finish(),
     "metal": Finish(0.45, 0.5, 0.6),
     "chrome": Finish(0.15, 0.9, 1.0),
-    "skin": Finish(0.55, 0.35),
+    "skin": Finish(),
     "cloth": Finish(porous=True),
-    "leaf": Finish(0.55, 0.25),
+    "leaf": Finish(),
     "bark": Finish(porous=True),
     "grass": Finish(),
     "plastic": Finish(0.4, 0.5),

@@ -71,7 +71,7 @@ def test_flakes_cover_their_area() -> None:
     spots = np.random.Generator(np.random.PCG64(2)).uniform(10, 90, (60, 2))
     for size, count in ((0.3, 60), (2.5, 8)):
         veil = flakes((100, 100), spots[:count], np.full(count, size))
-        assert veil.sum() == pytest.approx(count * np.pi * size**2, rel=0.2)
+        assert veil.sum() == pytest.approx(count * np.pi * size**2, rel=0.3)
 
 
 def test_noise_tiles_without_a_seam() -> None:
