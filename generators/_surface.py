@@ -208,7 +208,7 @@ def noise(random: np.random.Generator, u: Plane, v: Plane, size: float, octaves:
     for octave in range(octaves):
         lattice = random.random((64, 64), dtype=np.float32)
         scale = 2.0**octave / size
-        x, y = np.mod(u * scale, 63.0), np.mod(v * scale, 63.0)
+        x, y = np.mod(u * scale, 64.0), np.mod(v * scale, 64.0)
         wave = cv2.remap(
             lattice,
             x.astype(np.float32),

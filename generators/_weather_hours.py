@@ -79,7 +79,7 @@ NIGHT = HourLight(
     windows=0.5,
     vehicles=1.0,
     stars=0.35,
-    noise=1.0,
+    noise=0.7,
 )
 _KEYS = ((4.8, NIGHT), (6.0, DAWN), (7.5, DAY), (17.5, DAY), (19.2, DUSK), (20.8, NIGHT))
 _HOURS = {

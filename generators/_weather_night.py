@@ -98,18 +98,23 @@ def _window(lit: float, random: np.random.Generator) -> NDArray[np.float32]:
 
 def irradiance(surface: Surface, spots: tuple[Spot, ...]) -> Linear:
     """Artificial light on every surface (H, W, 3), in units of the parent's daylight."""
-    light = np.zeros((*surface.y.size, 3), dtype=np.float32)
+    # Planes instead of (H, W, 3): five times faster, and there may be fifty lights.
+    x, y, z = (float32(surface.points[..., i].copy()) for i in range(3))
+    nx, ny, nz = (float32(surface.normals[..., i].copy()) for i in range(3))
     foliage = surface.is_a(SceneClass.VEGETATION, SceneClass.NATURE)
+    light = np.zeros((3, *surface.y.size), dtype=np.float32)
     for spot in spots:
-        towards = spot.position - surface.points
-        square = np.einsum("hwc,hwc->hw", towards, towards) + np.float32(0.3)
-        along = towards / np.sqrt(square)[..., None]
-        cosine = np.clip(np.einsum("hwc,hwc->hw", along, surface.normals), 0, 1)
-        cosine = np.where(foliage, np.float32(_FOLIAGE_COSINE), cosine)
-        cone = smoothstep(spot.cos_outer, spot.cos_inner, -(along @ spot.direction))
-        light += (cosine * cone / square)[..., None] * spot.intensity
-    light[surface.sky] = 0
-    return light
+        dx, dy, dz = spot.position[0] - x, spot.position[1] - y, spot.position[2] - z
+        inverse = 1 / np.sqrt(dx * dx + dy * dy + dz * dz + np.float32(0.3))
+        cosine = np.clip((dx * nx + dy * ny + dz * nz) * inverse, 0, 1)
+        cosine[foliage] = _FOLIAGE_COSINE
+        ax, ay, az = spot.direction
+        cone = smoothstep(spot.cos_outer, spot.cos_inner, -(dx * ax + dy * ay + dz * az) * inverse)
+        falling = cosine * cone * inverse * inverse
+        for k in range(3):
+            light[k] += falling * spot.intensity[k]
+    light[:, surface.sky] = 0
+    return float32(np.ascontiguousarray(np.moveaxis(light, 0, 2)))
 
 
 def bloomed(linear: Linear, emission: Linear, strength: float) -> Linear:

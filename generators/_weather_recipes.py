@@ -115,7 +115,7 @@ RECIPES: dict[Weather, Recipe] = {
         airlight=(0.44, 0.47, 0.51),
     ),
     Weather.THUNDER_STORM: _grey(
-        visibility_m=(180, 450),
+        visibility_m=(260, 600),
         rain_mm_h=(40, 90),
         wetness=(1.0, 1.0),
         puddles=(0.45, 0.65),

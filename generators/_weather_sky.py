@@ -24,6 +24,7 @@ from parhelion.generators._linear_light import (
 from parhelion.generators._surface import OPEN_GROUND, Surface, noise
 from parhelion.pipeline.scene_class import SceneClass
 
+_PAINT_M = 0.6  # widest bright marking on a road
 _LEAST = 1e-4  # keeps logarithms finite; a tenth of a grey level
 
 
@@ -68,8 +69,8 @@ def relit(linear: Linear, surface: Surface, light: Daylight) -> Linear:
 
 def _without_sun(linear: Linear, surface: Surface, strength: float) -> Linear:
     out = linear
-    for group in (SceneClass.ROAD,), (SceneClass.SIDEWALK,), (SceneClass.TERRAIN,):
-        out = _level_shadows(out, surface.is_a(*group), strength)
+    for ground in (SceneClass.ROAD, SceneClass.SIDEWALK, SceneClass.TERRAIN):
+        out = _level_shadows(out, surface, surface.is_a(ground), strength)
     log_y = np.log(luminance(out) + _LEAST)
     land = (~surface.sky).astype(np.float32)
     sigma = surface.sky.shape[1] / 14
@@ -82,11 +83,11 @@ def _without_sun(linear: Linear, surface: Surface, strength: float) -> Linear:
     return np.asarray(out * np.exp(change)[..., None], dtype=np.float32)
 
 
-def _level_shadows(linear: Linear, where: Mask, strength: float) -> Linear:
+def _level_shadows(linear: Linear, surface: Surface, where: Mask, strength: float) -> Linear:
     """Brings the two levels of one kind of ground together, if it has two (Otsu's threshold)."""
     if where.sum() < 50:
         return linear
-    log_y = _unpainted(np.log(luminance(linear) + _LEAST), where)
+    log_y = _unpainted(np.log(luminance(linear) + _LEAST), where, surface)
     values = log_y[where]
     low, high = np.quantile(values, (0.02, 0.98))
     scaled = np.clip((values - low) / max(high - low, 1e-6) * 255, 0, 255).astype(np.uint8)
@@ -99,22 +100,32 @@ def _level_shadows(linear: Linear, where: Mask, strength: float) -> Linear:
     ratio = np.median(linear[lit], axis=0) / np.maximum(np.median(linear[dark], axis=0), _LEAST)
     if ratio.mean() < 1.4:
         return linear
-    soft = np.float32(0.12 * np.log(ratio.mean()))
-    in_sun = cv2.GaussianBlur(1 / (1 + np.exp((threshold - log_y) / soft)), (3, 3), 0)
+    soft = np.float32(0.14 * np.log(ratio.mean()))
+    in_sun = float32(1 / (1 + np.exp((threshold - log_y) / soft)))
     keep = 0.45  # where between shadow (0) and sun (1), in log light, both levels meet
     up, down = ratio ** (keep * strength), ratio ** ((keep - 1) * strength)
     gain = mix(np.asarray(up, dtype=np.float32), np.asarray(down, dtype=np.float32), in_sun)
     return np.where(where[..., None], linear * gain, linear)
 
 
-def _unpainted(log_y: Plane, where: Mask) -> Plane:
-    """The ground without its paint, which is bright in the shade too: a grey opening.
+def _unpainted(log_y: Plane, where: Mask, surface: Surface) -> Plane:
+    """The ground without its paint, which is bright in the shade too: grey openings.
 
-    What is bright and narrower than a marking nearby is taken away; edges of larger shapes stay.
+    What is bright and narrower than a marking is taken away; edges of larger shapes stay. A marking
+    is up to 0.6 m across, so its width in pixels shrinks with the distance.
     """
-    window = max(3, log_y.shape[1] // 22 | 1)
     inside = np.where(where, log_y, log_y[where].max())
-    return float32(cv2.morphologyEx(inside, cv2.MORPH_OPEN, np.ones((window, window))))
+    focal = float(surface.camera.intrinsics[0, 0])
+    opened = log_y
+    for nearest, farthest in ((0.0, 7.0), (7.0, 14.0), (14.0, 28.0)):
+        middle = (nearest + farthest) / 2
+        across = int(focal * _PAINT_M / middle) | 1
+        along = int(focal * _PAINT_M * surface.ground[1] / middle**2) | 1
+        bars = cv2.morphologyEx(inside, cv2.MORPH_OPEN, np.ones((1, across)))
+        lines = cv2.morphologyEx(inside, cv2.MORPH_OPEN, np.ones((along, 1)))
+        band = (surface.distance >= nearest) & (surface.distance < farthest)
+        opened = np.where(band, np.minimum(bars, lines), opened)
+    return float32(opened)
 
 
 def sky_share(linear: Linear, surface: Surface) -> Plane:

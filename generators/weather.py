@@ -47,8 +47,9 @@ class WeatherConfig(PartConfig):
     )  # in place of the ranges that come with us
     # "air": the plain fog formula and nothing else, for sources that know only depth.
     effects: Literal["all", "air"] = "all"
-    auto_exposure: bool = True  # by day the camera answers to a brighter or darker picture
+    auto_exposure: bool = True  # the camera answers to a brighter or darker picture
     exposure_key: Annotated[float, Field(gt=0, lt=1)] = 0.26  # mean luminance that it aims at
+    dark_exposure_key: Annotated[float, Field(gt=0, lt=1)] = 0.11  # at most, when it is dark
     exposure_range: tuple[float, float] = (0.85, 1.1)  # gains that it may use
     # A surface of which less light than this arrives is hidden: its label becomes IGNORE.
     hidden_below: Annotated[float, Field(ge=0, lt=1)] = 0.02
@@ -183,9 +184,13 @@ class Weather:
 
     def _exposed(self, linear: Linear, day: bool) -> tuple[Image, float]:
         """The camera's answer, as a step of its own: (image, gain)."""
-        if not (self.config.auto_exposure and day):
+        c = self.config
+        if not c.auto_exposure:
             return to_srgb(linear), 1.0
-        gain = exposure_gain(linear, self.config.exposure_key, *self.config.exposure_range)
+        if day:
+            gain = exposure_gain(linear, c.exposure_key, *c.exposure_range)
+        else:  # in the dark the camera only defends itself against too much light
+            gain = exposure_gain(linear, c.dark_exposure_key, 0.25, 1.0)
         return to_srgb(linear * np.float32(gain)), gain
 
     def _hidden(self, y: Annotation, drawn: Drawn, mask: Mask | None) -> Mask:
