@@ -9,20 +9,22 @@ function themed(figure) {
   const ink = colour("ink-soft"), line = colour("line");
   const data = figure.data.map((trace) => {
     const paint = colour(trace.meta);
+    if (trace.type === "heatmap") return { ...trace, colorscale: [[0, colour("wash")], [1, paint]] };
     return {
       ...trace,
       marker: { ...trace.marker, color: paint, line: { color: paint, width: trace.meta === "floor" ? 2 : 0 } },
       error_x: trace.error_x && { ...trace.error_x, color: paint },
     };
   });
-  const axis = { gridcolor: line, linecolor: line, tickcolor: line };
+  const axes = Object.entries(figure.layout)
+    .filter(([name]) => /^[xy]axis/.test(name))
+    .map(([name, axis]) => [name, { ...axis, gridcolor: line, linecolor: line, tickcolor: line }]);
   const layout = {
     ...figure.layout,
     paper_bgcolor: "transparent",
     plot_bgcolor: "transparent",
     font: { family: getComputedStyle(document.body).fontFamily, size: 13, color: ink },
-    xaxis: { ...figure.layout.xaxis, ...axis },
-    yaxis: { ...figure.layout.yaxis, ...axis },
+    ...Object.fromEntries(axes),
     shapes: (figure.layout.shapes || []).map((shape) => ({ ...shape, line: { ...shape.line, color: ink } })),
   };
   return [data, layout];
@@ -31,6 +33,7 @@ function themed(figure) {
 function paintPlots() {
   const figures = JSON.parse(document.getElementById("figures").textContent);
   for (const [id, figure] of Object.entries(figures)) {
+    if (document.getElementById(id).offsetWidth === 0) continue; // folded away: painted when opened
     const [data, layout] = themed(figure);
     Plotly.react(id, data, layout, { displayModeBar: false, responsive: true });
   }
@@ -77,4 +80,5 @@ function enlargePictures() {
 paintPlots();
 filterGallery();
 enlargePictures();
+for (const fold of document.querySelectorAll("details:has(.plot)")) fold.addEventListener("toggle", paintPlots);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", paintPlots);

@@ -12,8 +12,9 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from plotly.offline import get_plotlyjs
 
 from parhelion.pipeline.files import replacing
+from parhelion.pipeline.gallery import choose_evenly
 from parhelion.pipeline.report_data import GalleryItem, Interval, ReportData, Timings
-from parhelion.pipeline.report_plots import by_axis, comparable, figures
+from parhelion.pipeline.report_plots import by_axis, comparable, figures, is_crossing
 from parhelion.pipeline.scene_class import COLOURS
 from parhelion.pipeline.version import __version__
 
@@ -76,10 +77,13 @@ def page(data: ReportData, timings: Timings) -> str:
         seconds=seconds,
         number=number,
     )
+    shown = len(data.gallery)
     return environment.get_template("report.html").render(
         data=data,
         timings=timings,
         axes=by_axis(data.representation),
+        is_crossing=is_crossing,
+        gallery=choose_evenly(data.gallery, lambda item: f"{item.cell} {item.verdict}", shown),
         distances=comparable(data.distances),
         figures=figures(data),
         legend=_legend(data.gallery),

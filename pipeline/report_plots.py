@@ -10,6 +10,7 @@ from html import escape
 from typing import Any
 
 import plotly.graph_objects as go
+from plotly.subplots import make_subplots
 
 from parhelion.pipeline.report_data import (
     DistanceRow,
@@ -20,6 +21,7 @@ from parhelion.pipeline.report_data import (
 )
 
 ROW_PX, MARGIN_PX = 34, 74
+CROSSED_WITH = " x "  # between the parts of a crossing's axis and of its names
 OFFSET = 0.17  # two arms of one category stand this far from its middle
 
 Figure = dict[str, Any]
@@ -29,7 +31,8 @@ def figures(data: ReportData) -> dict[str, Figure]:
     """All figures of the page by the id of the element that holds them."""
     made: dict[str, go.Figure] = {}
     for i, (axis, bars) in enumerate(by_axis(data.representation).items()):
-        made[f"plot-representation-{i}"] = representation_figure(axis, bars)
+        draw = crossing_figure if is_crossing(axis) else representation_figure
+        made[f"plot-representation-{i}"] = draw(axis, bars)
     for i, rows in enumerate(comparable(data.distances)):
         if any(row.score.value is not None for row in rows):
             made[f"plot-distance-{i}"] = distance_figure(rows)
@@ -43,6 +46,11 @@ def by_axis(bars: Sequence[RepresentationBar]) -> dict[str, list[RepresentationB
     """Bars by their axis, in the order in which they come."""
     axes = dict.fromkeys(bar.axis for bar in bars)
     return {axis: [bar for bar in bars if bar.axis == axis] for axis in axes}
+
+
+def is_crossing(axis: str) -> bool:
+    """Whether the axis crosses conditions with classes: too many values for one column of dots."""
+    return axis.endswith(f"{CROSSED_WITH}class")
 
 
 def comparable(rows: Sequence[DistanceRow]) -> list[list[DistanceRow]]:
@@ -76,6 +84,39 @@ def representation_figure(axis: str, bars: Sequence[RepresentationBar]) -> go.Fi
             )
     figure.update_xaxes(rangemode="nonnegative")
     return _laid_out(figure, [b.name for b in bars], f"share of frames by {escape(axis)}", ".0%")
+
+
+def crossing_figure(axis: str, bars: Sequence[RepresentationBar]) -> go.Figure:
+    """Share of a condition's frames that show a class: two maps, before and after."""
+    places = {tuple(bar.name.rsplit(CROSSED_WITH, 1)): bar for bar in bars}
+    conditions = list(dict.fromkeys(name[0] for name in places))
+    classes = list(dict.fromkeys(name[-1] for name in places))
+    figure = make_subplots(rows=1, cols=2, shared_yaxes=True, horizontal_spacing=0.03)
+    for column, arm in enumerate(("before", "after"), start=1):
+        shares = [[getattr(places.get((row, c)), arm, None) for c in classes] for row in conditions]
+        figure.add_trace(
+            go.Heatmap(
+                z=shares,
+                x=[escape(c) for c in classes],
+                y=[escape(row) for row in conditions],
+                meta=f"map-{arm}",
+                zmin=0,
+                zmax=1,
+                xgap=2,
+                ygap=2,
+                showscale=False,
+                hoverongaps=False,
+                hovertemplate=f"%{{y}}, {arm}: %{{z:.1%}} show %{{x}}<extra></extra>",
+            ),
+            row=1,
+            col=column,
+        )
+        figure.update_xaxes(title={"text": arm, "font": {"size": 13}}, row=1, col=column)
+    figure.update_xaxes(side="top", tickangle=-45, fixedrange=True, showgrid=False)
+    figure.update_yaxes(autorange="reversed", fixedrange=True, showgrid=False, automargin=True)
+    height = 24 * len(conditions) + 150
+    figure.update_layout(height=height, margin={"l": 8, "r": 30, "t": 122, "b": 8}, template="none")
+    return figure
 
 
 def distance_figure(rows: Sequence[DistanceRow]) -> go.Figure:

@@ -37,7 +37,7 @@ class Columns(PartConfig):
     weather: str = "weather"  # a word; unknown words are kept beside UNKNOWN
     hour: str = "hour"  # clock hour, 0 <= h < 24
     time_of_day: str = "time_of_day"  # a word
-    group: tuple[str, ...] = ("group_id", "sequence", "scene")  # the first that is there
+    group: tuple[str, ...] = ("group_id", "group", "sequence", "scene")  # the first that is there
     twin_id: str = "twin_id"  # same scene, camera and event under another sky
     label: str = "label"  # image-level class: a name of `label_names`, or its place
     objects: str = "objects"  # boxes: {"bbox": [[x, y, w, h]], "categories": []} or SceneObjects
