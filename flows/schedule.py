@@ -1,5 +1,6 @@
 """Runs on a schedule: our loopback server keeps the clock, a Prefect runner starts the flow."""
 
+import os
 from pathlib import Path
 
 from parhelion.flows._server import prefect_server
@@ -25,6 +26,7 @@ def serve_augmentation(
 
         from parhelion.flows.augment import scheduled_augment
 
+        print(f"serving {config.name} at {os.environ['PREFECT_API_URL']}", flush=True)  # noqa: T201
         scheduled_augment.serve(
             name=config.name,
             cron=cron,
@@ -36,5 +38,6 @@ def serve_augmentation(
             },
             limit=1,  # two runs in one folder would wait for each other
             pause_on_shutdown=False,
+            print_starting_message=False,
             entrypoint_type=EntrypointType.MODULE_PATH,
         )

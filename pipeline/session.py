@@ -27,7 +27,9 @@ class Session:
         return chunks_of(stage, specs, work, self.folder.path, file)
 
     def run(self, name: str, chunks: Sequence[Chunk]) -> list[Receipt]:
-        """Does what is not done of `chunks`, under one progress bar."""
+        """Does what is not done of `chunks`, under one progress bar; none for no chunks."""
+        if not chunks:
+            return []
         return run_chunks(
             chunks, self.executor, lambda done, total: self.progress(name, done, total)
         )
