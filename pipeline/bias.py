@@ -5,7 +5,7 @@ with p_g the share of frames in group g, 1 / sum p_g^2 (Kish 1965; Simpson 1949)
 evidence, and the Wilson intervals are those of that many observations, not of the rows.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Annotated
@@ -47,13 +47,25 @@ class Tally(_Record):
     pixels: ClassCounts = {}
     objects: ClassCounts = {}
 
-    def __add__(self, other: "Tally") -> "Tally":
-        return Tally(
-            frames=self.frames + other.frames,
-            labelled_pixels=self.labelled_pixels + other.labelled_pixels,
-            frames_with=_summed(self.frames_with, other.frames_with),
-            pixels=_summed(self.pixels, other.pixels),
-            objects=_summed(self.objects, other.objects),
+    @classmethod
+    def total(cls, tallies: Iterable["Tally"]) -> "Tally":
+        """The counts of all of them together."""
+        frames = labelled = 0
+        frames_with: Counter[SceneClass] = Counter()
+        pixels: Counter[SceneClass] = Counter()
+        objects: Counter[SceneClass] = Counter()
+        for tally in tallies:
+            frames += tally.frames
+            labelled += tally.labelled_pixels
+            frames_with.update(tally.frames_with)
+            pixels.update(tally.pixels)
+            objects.update(tally.objects)
+        return cls(
+            frames=frames,
+            labelled_pixels=labelled,
+            frames_with=dict(sorted(frames_with.items())),
+            pixels=dict(sorted(pixels.items())),
+            objects=dict(sorted(objects.items())),
         )
 
 
@@ -126,10 +138,10 @@ def effective_groups(weights: Iterable[float]) -> float:
 
 
 def _census(tallies: Iterable[tuple[TallyKey, Tally]]) -> Census:
-    summed: dict[TallyKey, Tally] = {}
+    of_key: dict[TallyKey, Tally] = {}
     for key, tally in tallies:
-        summed[key] = summed[key] + tally if key in summed else tally
-    return Census(tallies=tuple((key, summed[key]) for key in sorted(summed, key=_order)))
+        of_key[key] = Tally.total([of_key[key], tally]) if key in of_key else tally
+    return Census(tallies=tuple((key, of_key[key]) for key in sorted(of_key, key=_order)))
 
 
 @lru_cache
@@ -148,10 +160,6 @@ def _key(frame: Frame) -> TallyKey:
         time_of_day=frame.conditions.time_of_day,
         label_space=tuple(sorted(frame.label_space)),
     )
-
-
-def _summed(a: Mapping[SceneClass, int], b: Mapping[SceneClass, int]) -> dict[SceneClass, int]:
-    return {c: a.get(c, 0) + b.get(c, 0) for c in sorted(a.keys() | b.keys())}
 
 
 def _with_coarse(counts: Mapping[SceneClass, int]) -> dict[SceneClass, int]:

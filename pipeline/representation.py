@@ -1,7 +1,8 @@
 """The census as a table: one row per value of an axis or crossing, with its Wilson interval."""
 
-from collections.abc import Callable, Sequence
-from typing import Literal
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 from statsmodels.stats.proportion import proportion_confint
@@ -72,12 +73,13 @@ def representation_table(census: Census) -> list[RepresentationRow]:
     """
     entries = list(census.tallies)
     rows = [row for axis in AXES for row in _condition_rows(axis, entries)]
-    classes = _classes(entries)
-    rows += [row for c in classes for row in _class_rows("class", c.label, c, entries)]
+    classes = sorted({c for key, _ in entries for c in key.label_space})
+    rows += [row for c in classes for row in _class_rows("class", c.label, c, _by_source(entries))]
     for axis, value_of in AXES.items():
         for value, there in _by_value(entries, value_of).items():
+            sources = _by_source(there)
             for c in classes:
-                rows += _class_rows(f"{axis} x class", f"{value} x {c.label}", c, there)
+                rows += _class_rows(f"{axis} x class", f"{value} x {c.label}", c, sources)
     return rows
 
 
@@ -135,26 +137,42 @@ def _frames(entries: Sequence[Entry]) -> int:
     return sum(tally.frames for _, tally in entries)
 
 
-def _classes(entries: Sequence[Entry]) -> list[SceneClass]:
-    """The classes that a source annotates by themselves; coarse ones only where one says them."""
-    return sorted({c for key, _ in entries for c in key.label_space})
+class _Source(NamedTuple):
+    """All frames of one label space together."""
+
+    label_space: tuple[SceneClass, ...]
+    tally: Tally
+    groups: dict[str, int]  # frames by group
+
+
+def _by_source(entries: Sequence[Entry]) -> list[_Source]:
+    found: dict[tuple[SceneClass, ...], list[Entry]] = {}
+    for entry in entries:
+        found.setdefault(entry[0].label_space, []).append(entry)
+    return [
+        _Source(space, Tally.total(tally for _, tally in there), _frames_by_group(there))
+        for space, there in found.items()
+    ]
 
 
 def _class_rows(
-    axis: str, name: str, c: SceneClass, entries: Sequence[Entry]
+    axis: str, name: str, c: SceneClass, sources: Sequence[_Source]
 ) -> list[RepresentationRow]:
     """One row per measure, over the sources that annotate the class; none where no source does."""
-    there = [(key, tally) for key, tally in entries if c in annotated(key.label_space)]
+    there = [source for source in sources if c in annotated(source.label_space)]
     if not there:
         return []
-    groups = _frames_by_group(there)
+    groups: Counter[str] = Counter()
+    for source in there:
+        groups.update(source.groups)
+    tally = Tally.total(source.tally for source in there)
     totals = {
-        "frames": _frames(there),
-        "pixels": sum(tally.labelled_pixels for _, tally in there),
-        "objects": sum(_objects(tally) for _, tally in there),
+        "frames": tally.frames,
+        "pixels": tally.labelled_pixels,
+        "objects": _objects(tally),
     }
     return [
-        _row(axis, name, measure, sum(of(t, c) for _, t in there), totals[measure], groups)
+        _row(axis, name, measure, of(tally, c), totals[measure], groups)
         for measure, of in COUNTED.items()
     ]
 
@@ -177,7 +195,7 @@ def _frames_by_group(entries: Sequence[Entry]) -> dict[str, int]:
 
 
 def _row(
-    axis: str, name: str, measure: Measure, count: int, total: int, groups: dict[str, int]
+    axis: str, name: str, measure: Measure, count: int, total: int, groups: Mapping[str, int]
 ) -> RepresentationRow:
     effective = effective_groups(groups.values())
     share = count / total if total else None
