@@ -4,21 +4,23 @@ The j-th request of a need is a function of plan, parents, seed and j alone. So 
 on where the last one ended, and no two requests of a need share parent, conditions and draw.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count, islice
 from math import ceil
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from parhelion.pipeline.conditions import Conditions
 from parhelion.pipeline.contracts import FrameKey, Request
 from parhelion.pipeline.frame import Frame
-from parhelion.pipeline.plan import Need, Option, Plan
+from parhelion.pipeline.plan import Need, Option, ParentRule, Plan
 from parhelion.pipeline.scene_class import LabelSpace
 from parhelion.pipeline.seeds import rng, seed_of
 
 Count = Annotated[int, Field(ge=0)]
+Item = TypeVar("Item")
 
 
 class PlannedRequest(BaseModel):
@@ -50,7 +52,7 @@ class Outcome(BaseModel):
 
 
 class NoParent(ValueError):
-    """A need without a single frame that may be its parent."""
+    """Nothing to draw from: no frame, or none with the class, may be a parent."""
 
 
 def requests_for(
@@ -67,16 +69,19 @@ def requests_for(
     `accepted` has the outcome so far by name of need; `contents` the classes that each parent
     shows, by frame id, for plans with needs of a class. Raises NoParent.
     """
-    if round >= plan.config.max_rounds:
+    config = plan.config
+    before = {need.name: accepted.get(need.name, Outcome()) for need in plan.needs}
+    more = {n.name: to_ask(n, before[n.name], config.max_oversampling) for n in plan.needs}
+    if round >= config.max_rounds or not any(more.values()):
         return []
-    fitting = [key for key in parents if plan.config.parents.fits(key)]
+    fitting = _fitting(config.parents, parents)
     wanted: list[PlannedRequest] = []
     for need in plan.needs:
-        before = accepted.get(need.name, Outcome())
-        count = to_ask(need, before, plan.config.max_oversampling)
-        if count:
-            of_need = _Sequence(plan.config.mix, need, _parents_of(need, fitting, contents), seed)
-            wanted += of_need.requests(before.asked, before.asked + count)
+        if more[need.name]:
+            chosen = _parents_of(need, fitting, contents)
+            start = before[need.name].asked
+            of_need = _Sequence(config.mix, need, chosen, seed)
+            wanted += of_need.requests(start, start + more[need.name])
     return wanted
 
 
@@ -90,6 +95,17 @@ def to_ask(need: Need, before: Outcome, max_oversampling: float) -> int:
     return min(ceil(still / rate), ceil(still * max_oversampling))
 
 
+def _fitting(rule: ParentRule, parents: Sequence[FrameKey]) -> list[FrameKey]:
+    fitting = [key for key in parents if rule.fits(key)]
+    if not fitting:
+        there = sorted({f"{k.conditions.cell} ({k.kind}, {k.split})" for k in parents})
+        raise NoParent(
+            f"plan: no frame may be a parent under the rule {rule!r}; the frames are of "
+            f"{', '.join(there) or 'no cell at all'}: widen plan.parents or give other frames"
+        )
+    return fitting
+
+
 def _parents_of(
     need: Need, fitting: Sequence[FrameKey], contents: Mapping[str, LabelSpace] | None
 ) -> list[FrameKey]:
@@ -101,15 +117,15 @@ def _parents_of(
         chosen = [k for k in fitting if need.scene_class in contents.get(k.frame_id, ())]
     if not chosen:
         raise NoParent(
-            f"{need.name}: no frame may be a parent, of {len(fitting)} that fit the plan's rule "
-            "for parents: give more frames or widen the rule"
+            f"{need.name}: none of the {len(fitting)} frames that may be parents shows the class: "
+            "give frames that do, or drop its class share"
         )
     return chosen
 
 
 @dataclass(frozen=True)
 class _Sequence:
-    """All requests of one need, by number."""
+    """All requests of one need, in an order of the seed's own."""
 
     mix: Mapping[str, float]
     need: Need
@@ -118,29 +134,17 @@ class _Sequence:
 
     def requests(self, start: int, stop: int) -> list[PlannedRequest]:
         """Requests start <= j < stop."""
-        by_group = self._by_group()
         asked = dict.fromkeys(self.mix, 0)
         made = []
-        for j in range(stop):
-            option = self._option(j)
+        wishes = zip(self._parents(), self._options(), strict=False)
+        for (parent_id, draw), option in islice(wishes, stop):
             generator = _next_of_mix(self.mix, asked, option)
             asked[generator] += 1
-            if j >= start:
-                made.append(self._request(j, by_group, option.conditions, generator))
-        return made
+            made.append(self._request(parent_id, draw, option, generator))
+        return made[start:]
 
-    def _request(
-        self,
-        j: int,
-        by_group: Mapping[str, list[str]],
-        conditions: Conditions,
-        generator: str,
-    ) -> PlannedRequest:
-        visit, place = divmod(j, len(by_group))
-        frames = by_group[self._shuffled(sorted(by_group), "groups", visit)[place]]
-        draw, i = divmod(visit, len(frames))
-        parent_id = frames[i]
-        purpose = f"plan {self.need.name}"
+    def _request(self, parent_id: str, draw: int, option: Option, generator: str) -> PlannedRequest:
+        conditions, purpose = option.conditions, f"plan {self.need.name}"
         return PlannedRequest(
             need=self.need.name,
             parent_id=parent_id,
@@ -150,22 +154,25 @@ class _Sequence:
             seed=seed_of(self.seed, parent_id, conditions, draw, purpose),
         )
 
-    def _by_group(self) -> dict[str, list[str]]:
-        """Frame ids of each group, in an order of the seed's own."""
+    def _parents(self) -> Iterator[tuple[str, int]]:
+        """(parent id, draw) without end: each visit takes one frame of every group."""
         groups: dict[str, list[str]] = {}
         for key in sorted(self.parents, key=lambda k: k.frame_id):
             groups.setdefault(key.group_id, []).append(key.frame_id)
-        return {group: self._shuffled(ids, "frames", group) for group, ids in groups.items()}
+        frames = {group: self._shuffled(ids, "frames", group) for group, ids in groups.items()}
+        for visit in count():
+            for group in self._shuffled(sorted(groups), "groups", visit):
+                draw, i = divmod(visit, len(frames[group]))
+                yield frames[group][i], draw
 
-    def _option(self, j: int) -> Option:
+    def _options(self) -> Iterator[Option]:
         """Every option once in each turn, in an order that says nothing about the parent."""
-        turn, place = divmod(j, len(self.need.options))
-        numbers = self._shuffled([str(i) for i in range(len(self.need.options))], "options", turn)
-        return self.need.options[int(numbers[place])]
+        for turn in count():
+            yield from self._shuffled(self.need.options, "options", turn)
 
-    def _shuffled(self, names: list[str], what: str, which: int | str) -> list[str]:
-        order = rng("plan", self.seed, self.need.name, what, which).permutation(len(names))
-        return [names[i] for i in order]
+    def _shuffled(self, items: Sequence[Item], what: str, which: int | str) -> list[Item]:
+        order = rng("plan", self.seed, self.need.name, what, which).permutation(len(items))
+        return [items[i] for i in order]
 
 
 def _next_of_mix(mix: Mapping[str, float], asked: Mapping[str, int], option: Option) -> str:

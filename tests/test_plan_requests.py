@@ -84,7 +84,7 @@ def test_only_clear_dry_days_of_training_frames_are_parents() -> None:
     good = FrameKey(frame_id="good", group_id="good", conditions=CLEAR)
     requests = requests_for(plan_of(5), [*unfit, good], 0, {}, seed=1)
     assert {r.parent_id for r in requests} == {"good"}
-    with pytest.raises(NoParent, match="fog/day: no frame may be a parent, of 0 that fit"):
+    with pytest.raises(NoParent, match=r"the frames are of clear/day \(generated"):
         requests_for(plan_of(5), unfit, 0, {}, seed=1)
 
 
@@ -122,6 +122,8 @@ def test_class_needs_take_parents_that_show_the_class() -> None:
     plan = make_plan(census({Weather.CLEAR: 10}), PlanConfig(wanted=(cell,), mix={"a": 1}))
     with pytest.raises(ValueError, match="wanted `contents`"):
         requests_for(plan, keys(3), 0, {}, seed=1)
+    with pytest.raises(NoParent, match="none of the 3 frames that may be parents shows the class"):
+        requests_for(plan, keys(3), 0, {}, seed=1, contents={})
     contents = {"0-1": frozenset({SceneClass.BICYCLE})}
     requests = requests_for(plan, keys(3), 0, {}, seed=1, contents=contents)
     by_need = {
@@ -130,6 +132,10 @@ def test_class_needs_take_parents_that_show_the_class() -> None:
     assert by_need["fog/day x bicycle"] == ["0-1"] * 5
     assert set(by_need["fog/day"]) == {"0-0", "0-1", "0-2"}
     assert len({r.seed for r in requests}) == 10
+
+
+def test_a_plan_that_is_met_asks_for_nothing_and_needs_no_parents() -> None:
+    assert requests_for(plan_of(0), [], 0, {}, seed=1) == []
 
 
 def test_a_planned_request_becomes_a_request_of_its_parent_only() -> None:
