@@ -27,6 +27,7 @@ class HourLight:
     vehicles: float  # headlights and tail lights
     stars: float
     noise: float  # of the sensor
+    brightest: float  # mean luminance at which the camera begins to defend itself
 
 
 DAY = HourLight(
@@ -41,19 +42,21 @@ DAY = HourLight(
     vehicles=0.0,
     stars=0.0,
     noise=0.0,
+    brightest=1.0,
 )
 DAWN = HourLight(
-    gain=(0.36, 0.34, 0.40),
+    gain=(0.40, 0.38, 0.47),
     sun=0.0,
-    zenith=(0.15, 0.21, 0.40),
-    horizon=(0.62, 0.48, 0.46),
-    glow=(0.42, 0.17, 0.08),
+    zenith=(0.17, 0.24, 0.46),
+    horizon=(0.68, 0.52, 0.52),
+    glow=(0.40, 0.16, 0.10),
     clouds=(0.62, 0.50, 0.52),
     lamps=0.25,
     windows=0.2,
     vehicles=0.8,
     stars=0.0,
     noise=0.3,
+    brightest=0.24,
 )
 DUSK = HourLight(
     gain=(0.25, 0.185, 0.19),
@@ -67,6 +70,7 @@ DUSK = HourLight(
     vehicles=1.0,
     stars=0.0,
     noise=0.4,
+    brightest=0.17,
 )
 NIGHT = HourLight(
     gain=(0.034, 0.040, 0.062),
@@ -80,6 +84,7 @@ NIGHT = HourLight(
     vehicles=1.0,
     stars=0.35,
     noise=0.7,
+    brightest=0.11,
 )
 _KEYS = ((4.8, NIGHT), (6.0, DAWN), (7.5, DAY), (17.5, DAY), (19.2, DUSK), (20.8, NIGHT))
 _HOURS = {

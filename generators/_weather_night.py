@@ -82,18 +82,23 @@ def glow(linear: Linear, surface: Surface, lights: Lights, random: np.random.Gen
 
 
 def _lens(colour: Vector) -> NDArray[np.float32]:
-    return 2.5 * tinted(_RED) if _is_red(colour) else 9 * tinted(_WHITE)
+    """What a vehicle's lamp shows: a headlight's white, a tail light's red, a sign's own colour."""
+    if _is_white(colour):
+        return 9 * tinted(_WHITE)
+    if colour[0] > 3 * colour[1:].max():
+        return 2.5 * tinted(_RED)
+    return float32(1.2 * colour / colour.max())
 
 
-def _is_red(colour: Vector) -> bool:
-    return bool(colour[0] > 1.5 * colour[1:].max())
+def _is_white(colour: Vector) -> bool:
+    return bool(colour.max() < 2 * colour.min())
 
 
 def _window(lit: float, random: np.random.Generator) -> NDArray[np.float32]:
     """The light of one window: none, or one of many warm whites."""
     on, level, green, blue = random.uniform(0, 1, 4)
-    warm = tinted((1.0, 0.62 + 0.23 * green, 0.3 + 0.3 * blue))
-    return warm * np.float32((0.3 + 0.5 * level) * (on < lit))
+    warm = tinted((1.0, 0.52 + 0.22 * green, 0.22 + 0.26 * blue))
+    return warm * np.float32((0.45 + 0.65 * level) * (on < lit))
 
 
 def irradiance(surface: Surface, spots: tuple[Spot, ...]) -> Linear:
@@ -175,7 +180,7 @@ def _street_spot(surface: Surface, lamp: Vector, lights: Lights) -> Spot:
     position = lamp - np.float32(0.2) * surface.up
     high = max(float(position @ surface.up) + surface.ground[1], 2.0)
     # Brighter the higher it hangs, so that the road below gets the same.
-    intensity = 1.5 * high**2 * lights.street * tinted(lights.street_colour)
+    intensity = 2.2 * high**2 * lights.street * tinted(lights.street_colour)
     return Spot(
         position=position,
         direction=-surface.up,
@@ -204,20 +209,20 @@ def _continued(lamps: list[Spot], surface: Surface) -> list[Spot]:
 
 
 def _vehicle_spot(surface: Surface, lenses: Patches, i: int, strength: float) -> Spot:
-    """A headlight shines away from its vehicle's middle; a tail light only tints what is near."""
-    position, red = lenses.positions[i], _is_red(lenses.colours[i])
+    """A headlight shines away from its vehicle's middle; other lamps only tint what is near."""
+    position, head = lenses.positions[i], _is_white(lenses.colours[i])
     centre = _vehicle_centre(surface, lenses.label == i + 1)
     away = -position if centre is None else position - centre
     away = away - surface.up * (away @ surface.up)
     away = away / max(float(np.linalg.norm(away)), 1e-6) - 0.08 * surface.up
-    direction = np.asarray(away / np.linalg.norm(away), dtype=np.float32)
-    intensity = 1.2 * tinted(_RED) if red else 40 * tinted(_WHITE)
+    direction = float32(away / np.linalg.norm(away))
+    intensity = 40 * tinted(_WHITE) if head else 0.5 * _lens(lenses.colours[i])
     return Spot(
-        position=np.asarray(position + 0.15 * direction, dtype=np.float32),
+        position=float32(position + 0.15 * direction),
         direction=direction,
         intensity=intensity * np.float32(strength),
-        cos_inner=0.2 if red else 0.97,
-        cos_outer=-0.2 if red else 0.82,
+        cos_inner=0.97 if head else 0.2,
+        cos_outer=0.82 if head else -0.2,
     )
 
 
@@ -245,7 +250,7 @@ def _own_spots(surface: Surface, strength: float) -> list[Spot]:
         Spot(
             position=np.asarray(side * right - down * surface.up, dtype=np.float32),
             direction=direction,
-            intensity=np.float32(110 * strength) * tinted(_WHITE),
+            intensity=np.float32(75 * strength) * tinted(_WHITE),
             cos_inner=0.975,
             cos_outer=0.85,
         )

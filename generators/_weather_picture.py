@@ -102,7 +102,7 @@ def picture(
     out = _falling(out, surface, drawn, air, hour, seed)
     if lit is not None:
         arrived = transmission(surface.distance, drawn.visibility_m)[..., None]
-        thick = 1 + 60 / max(drawn.visibility_m, 40)
+        thick = 1 + 120 / max(drawn.visibility_m, 40)
         out = bloomed(out, lit.emission * arrived, thick)
     if recipe.contrast != 1:
         out = _contrasted(out, recipe.contrast)

@@ -41,6 +41,7 @@ class Recipe(PartConfig):
     gain: Rgb = (1.0, 1.0, 1.0)  # on the street's light
     saturation: NotNegative = 1.0
     contrast: NotNegative = 1.0  # of the street, about its middle
+    exposure_key: Annotated[float, Field(gt=0, lt=1)] = 0.28  # mean luminance the camera aims at
     keeps_sky: bool = False  # the parent's own sky stays by day
     zenith: Rgb = (0.12, 0.26, 0.62)
     horizon: Rgb = (0.45, 0.58, 0.75)
@@ -53,7 +54,7 @@ class Recipe(PartConfig):
 _GREY = Recipe(
     cloud=(1.0, 1.0),
     sun=(0.0, 0.08),
-    gain=(0.78, 0.81, 0.86),
+    gain=(0.80, 0.81, 0.83),
     saturation=0.72,
     zenith=(0.42, 0.44, 0.47),
     horizon=(0.60, 0.62, 0.64),
@@ -87,6 +88,7 @@ RECIPES: dict[Weather, Recipe] = {
     Weather.CLEAR: Recipe(keeps_sky=True),
     Weather.CLOUDS: Recipe(cloud=(0.45, 0.6), sun=(0.55, 0.8), gain=(0.95, 0.96, 0.98)),
     Weather.SMOG: Recipe(
+        exposure_key=0.27,
         visibility_m=(160, 380),
         cloud=(0.3, 0.5),
         sun=(0.3, 0.6),
@@ -99,14 +101,19 @@ RECIPES: dict[Weather, Recipe] = {
         airlight=(0.58, 0.50, 0.34),
         sun_glow=0.15,
     ),
-    Weather.FOGGY: _grey(visibility_m=(45, 160), airlight=(0.60, 0.62, 0.64), sun_glow=0.06),
-    Weather.OVERCAST: _grey(),
+    Weather.FOGGY: _grey(
+        exposure_key=0.32, visibility_m=(45, 160), airlight=(0.60, 0.62, 0.64), sun_glow=0.06
+    ),
+    Weather.OVERCAST: _grey(
+        exposure_key=0.25,
+    ),
     Weather.RAINING: _grey(
+        exposure_key=0.17,
         visibility_m=(350, 1200),
         rain_mm_h=(8, 30),
         wetness=(0.8, 1.0),
         puddles=(0.25, 0.45),
-        gain=(0.55, 0.59, 0.66),
+        gain=(0.56, 0.59, 0.63),
         wind_m_s=(0.0, 2.5),
         cloud_light=(0.46, 0.49, 0.53),
         cloud_dark=(0.28, 0.30, 0.34),
@@ -115,6 +122,7 @@ RECIPES: dict[Weather, Recipe] = {
         airlight=(0.44, 0.47, 0.51),
     ),
     Weather.THUNDER_STORM: _grey(
+        exposure_key=0.075,
         visibility_m=(260, 600),
         rain_mm_h=(40, 90),
         wetness=(1.0, 1.0),
@@ -145,6 +153,7 @@ RECIPES: dict[Weather, Recipe] = {
         horizon=(0.52, 0.60, 0.70),
     ),
     Weather.SNOWING: _grey(
+        exposure_key=0.42,
         **_WHITE_SKY,
         visibility_m=(250, 700),
         snow_mm_h=(1.5, 3.0),
@@ -152,6 +161,7 @@ RECIPES: dict[Weather, Recipe] = {
         wind_m_s=(0.3, 2.0),
     ),
     Weather.BLIZZARD: _grey(
+        exposure_key=0.48,
         **_WHITE_SKY,
         visibility_m=(40, 100),
         snow_mm_h=(3.0, 5.0),
@@ -159,6 +169,7 @@ RECIPES: dict[Weather, Recipe] = {
         wind_m_s=(5.0, 9.0),
     ),
     Weather.SNOWLIGHT: _grey(
+        exposure_key=0.34,
         **{**_WHITE_SKY, "gain": (0.86, 0.89, 0.95), "saturation": 0.8},
         cloud=(0.75, 0.9),
         sun=(0.1, 0.25),
@@ -166,10 +177,12 @@ RECIPES: dict[Weather, Recipe] = {
         snow_cover=(0.4, 0.6),
     ),
     Weather.CHRISTMAS: _grey(
+        exposure_key=0.4,
         **{**_WHITE_SKY, "gain": (0.84, 0.87, 0.94), "saturation": 0.85},
         snow_cover=(0.9, 1.0),
     ),
     Weather.HALLOWEEN: Recipe(
+        exposure_key=0.06,
         visibility_m=(140, 320),
         cloud=(0.6, 0.75),
         sun=(0.0, 0.15),

@@ -25,6 +25,7 @@ from parhelion.generators._surface import OPEN_GROUND, Surface, noise
 from parhelion.pipeline.scene_class import SceneClass
 
 _PAINT_M = 0.6  # widest bright marking on a road
+_FROM_SUN = 0.55  # how far from sun (0) to shadow (1), in log light, the two levels meet
 _LEAST = 1e-4  # keeps logarithms finite; a tenth of a grey level
 
 
@@ -70,7 +71,7 @@ def relit(linear: Linear, surface: Surface, light: Daylight) -> Linear:
 def _without_sun(linear: Linear, surface: Surface, strength: float) -> Linear:
     out = linear
     for ground in (SceneClass.ROAD, SceneClass.SIDEWALK, SceneClass.TERRAIN):
-        out = _level_shadows(out, surface, surface.is_a(ground), strength)
+        out = _level_shadows(out, surface, ground, strength)
     log_y = np.log(luminance(out) + _LEAST)
     land = (~surface.sky).astype(np.float32)
     sigma = surface.sky.shape[1] / 14
@@ -83,11 +84,14 @@ def _without_sun(linear: Linear, surface: Surface, strength: float) -> Linear:
     return np.asarray(out * np.exp(change)[..., None], dtype=np.float32)
 
 
-def _level_shadows(linear: Linear, surface: Surface, where: Mask, strength: float) -> Linear:
+def _level_shadows(linear: Linear, surface: Surface, ground: SceneClass, strength: float) -> Linear:
     """Brings the two levels of one kind of ground together, if it has two (Otsu's threshold)."""
+    where = surface.is_a(ground)
     if where.sum() < 50:
         return linear
-    log_y = _unpainted(np.log(luminance(linear) + _LEAST), where, surface)
+    log_y = np.log(luminance(linear) + _LEAST)
+    if ground is SceneClass.ROAD:
+        log_y = _unpainted(log_y, where, surface)
     values = log_y[where]
     low, high = np.quantile(values, (0.02, 0.98))
     scaled = np.clip((values - low) / max(high - low, 1e-6) * 255, 0, 255).astype(np.uint8)
@@ -102,9 +106,10 @@ def _level_shadows(linear: Linear, surface: Surface, where: Mask, strength: floa
         return linear
     soft = np.float32(0.14 * np.log(ratio.mean()))
     in_sun = float32(1 / (1 + np.exp((threshold - log_y) / soft)))
-    keep = 0.45  # where between shadow (0) and sun (1), in log light, both levels meet
-    up, down = ratio ** (keep * strength), ratio ** ((keep - 1) * strength)
-    gain = mix(np.asarray(up, dtype=np.float32), np.asarray(down, dtype=np.float32), in_sun)
+    # Both meet between shadow and sun, in the colour that the ground has in the sun: the shadow's
+    # blue is the clear sky's, and clouds have none.
+    meet = float(ratio.mean()) ** -_FROM_SUN
+    gain = mix(float32((ratio * meet) ** strength), float32([meet**strength] * 3), in_sun)
     return np.where(where[..., None], linear * gain, linear)
 
 

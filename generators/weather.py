@@ -18,7 +18,7 @@ from parhelion.generators import _weather_refusals as refusals
 from parhelion.generators._linear_light import Linear, Mask, exposure_gain, to_linear, to_srgb
 from parhelion.generators._surface import Surface, distance_m
 from parhelion.generators._weather_fog import Fog, fogged, transmission
-from parhelion.generators._weather_hours import DAY, hour_light, hour_of, under_clouds
+from parhelion.generators._weather_hours import DAY, HourLight, hour_light, hour_of, under_clouds
 from parhelion.generators._weather_picture import Drawn, draw, picture
 from parhelion.generators._weather_recipes import RECIPES, Recipe
 from parhelion.pipeline.conditions import Conditions, TimeOfDay
@@ -48,9 +48,7 @@ class WeatherConfig(PartConfig):
     # "air": the plain fog formula and nothing else, for sources that know only depth.
     effects: Literal["all", "air"] = "all"
     auto_exposure: bool = True  # the camera answers to a brighter or darker picture
-    exposure_key: Annotated[float, Field(gt=0, lt=1)] = 0.26  # mean luminance that it aims at
-    dark_exposure_key: Annotated[float, Field(gt=0, lt=1)] = 0.11  # at most, when it is dark
-    exposure_range: tuple[float, float] = (0.85, 1.1)  # gains that it may use
+    exposure_range: tuple[float, float] = (0.55, 1.15)  # gains that it may use
     # A surface of which less light than this arrives is hidden: its label becomes IGNORE.
     hidden_below: Annotated[float, Field(ge=0, lt=1)] = 0.02
     unknown_depth_at_most: Annotated[float, Field(ge=0, le=1)] = 0.2  # share of nan pixels
@@ -166,7 +164,7 @@ class Weather:
         self, parent: Frame, y: Annotation, recipe: Recipe, drawn: Drawn
     ) -> tuple[Image, float]:
         fog = Fog(visibility_m=drawn.visibility_m, airlight=recipe.airlight)
-        return self._exposed(fogged(to_linear(parent.image), distance_m(y), fog), day=True)
+        return self._exposed(fogged(to_linear(parent.image), distance_m(y), fog), recipe, DAY)
 
     def _picture(
         self,
@@ -180,17 +178,17 @@ class Weather:
         same = time in (parent.conditions.time_of_day, TimeOfDay.UNKNOWN, TimeOfDay.DAY)
         hour = DAY if same else under_clouds(hour_light(drawn.hour), drawn.cloud)
         linear = picture(to_linear(parent.image), Surface(y), recipe, drawn, hour, seed)
-        return self._exposed(linear, day=hour == DAY)
+        return self._exposed(linear, recipe, hour)
 
-    def _exposed(self, linear: Linear, day: bool) -> tuple[Image, float]:
+    def _exposed(self, linear: Linear, recipe: Recipe, hour: HourLight) -> tuple[Image, float]:
         """The camera's answer, as a step of its own: (image, gain)."""
         c = self.config
         if not c.auto_exposure:
             return to_srgb(linear), 1.0
-        if day:
-            gain = exposure_gain(linear, c.exposure_key, *c.exposure_range)
+        if hour == DAY:
+            gain = exposure_gain(linear, recipe.exposure_key, *c.exposure_range)
         else:  # in the dark the camera only defends itself against too much light
-            gain = exposure_gain(linear, c.dark_exposure_key, 0.25, 1.0)
+            gain = exposure_gain(linear, hour.brightest, 0.25, 1.0)
         return to_srgb(linear * np.float32(gain)), gain
 
     def _hidden(self, y: Annotation, drawn: Drawn, mask: Mask | None) -> Mask:
