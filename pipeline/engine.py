@@ -10,7 +10,6 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -50,7 +49,7 @@ class Stage(BaseModel):
     modules: tuple[str, ...] = ()  # root modules, "parhelion.generators.weather"
     packages: tuple[str, ...] = ()  # distributions that touch bytes
 
-    @cached_property
+    @property
     def digest(self) -> str:
         """Digest of name, settings, inputs, versions, code and installed packages."""
         packages = [[name, version_of(name)] for name in sorted(self.packages)]

@@ -7,7 +7,6 @@ be done again. How long it took is kept apart, in a file that nobody hashes.
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +33,7 @@ class Chunk(BaseModel):
     file: str  # relative to the run's folder
     folder: Path  # of the run; not in the digest
 
-    @cached_property
+    @property
     def digest(self) -> str:
         """What identifies the work and its result."""
         return digest(self.stage_digest, self.key, self.spec, self.work, self.file)

@@ -33,6 +33,7 @@ from parhelion.pipeline.schema import (
 
 ROWS_PER_GROUP = 100
 PAGE_BYTES = 1 << 16
+WRITE_BYTES = 1 << 20  # Parquet writes in hundreds of small pieces
 CACHE_BYTES = 1 << 28  # of decoded row groups that a StoredFrames keeps
 
 
@@ -65,7 +66,8 @@ class ShardWriter:
     def __init__(self, path: Path, schema: pa.Schema = SCHEMA) -> None:
         self._schema = schema
         self._file = create(path)
-        self._writer = pq.ParquetWriter(self._file, schema, **writer_settings(schema))
+        self._sink = pa.BufferedOutputStream(pa.PythonFile(self._file, "w"), WRITE_BYTES)
+        self._writer = pq.ParquetWriter(self._sink, schema, **writer_settings(schema))
         self._waiting: list[pa.Table] = []
         self.rows = 0
 
@@ -84,6 +86,7 @@ class ShardWriter:
         if rest.num_rows:
             self._write(rest)
         self._writer.close()
+        self._sink.close()
         self._file.close()
 
     def _write(self, group: pa.Table) -> None:

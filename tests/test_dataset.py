@@ -35,7 +35,7 @@ SPECS = [
     {"seeds": [3, 4], "split": "test"},
     {"seeds": [5, 6, 7, 8], "split": "train"},
 ]
-WORK = "stored_frames_work:draw"
+WORK = "chunk_work:draw"
 
 
 def drawn(folder: Path, specs=SPECS):
