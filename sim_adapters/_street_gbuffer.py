@@ -124,7 +124,7 @@ def guides(geometry: Geometry, g: GBuffer) -> Guides:
         surfaces = geometry.surfaces(hits, origins, directions)
         albedo += surfaces.albedo / len(SUBPIXELS)
         normal += surfaces.normals / len(SUBPIXELS)
-        glow += geometry.glows[surfaces.part] / len(SUBPIXELS)
+        glow += geometry.glow(surfaces) / len(SUBPIXELS)
         depths.append(_depth(hits, z_per_m).reshape(height, width))
     return Guides(
         albedo=albedo.reshape(height, width, 3),

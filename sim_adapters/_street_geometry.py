@@ -13,6 +13,7 @@ from embreex.rtcore_scene import EmbreeScene
 from numpy.typing import NDArray
 
 from parhelion.sim_adapters._street_mesh import Light, Part, Street
+from parhelion.sim_adapters._street_noise import noise
 
 Floats = NDArray[np.floating[Any]]
 Ints = NDArray[np.int32]
@@ -20,6 +21,8 @@ Ints = NDArray[np.int32]
 NOTHING = -1
 SURFACE_OFFSET_M = 0.01  # shadow rays start this far off the surface they leave
 LAMP_HEAD_M = 0.4  # shadow rays end before the fixture that holds the light
+ROOM_LEVEL = 0.35  # share of a room's light that curtains and walls let through its panes
+ROOM_DETAIL_M = 0.9
 FAINT = 0.004  # irradiance below which a lamp is left out
 
 
@@ -121,9 +124,25 @@ class Geometry:
 
     @cached_property
     def glows(self) -> Floats:
-        """(P + 1, 3) radiance when the lights are on; the last is what NOTHING gives."""
+        """(P + 1, 3) mean radiance when the lights are on; the last is what NOTHING gives."""
         dark = (0.0, 0.0, 0.0)
-        return np.array([p.glow or dark for p in self.street.parts] + [dark], dtype=np.float32)
+        glows = np.array([p.glow or dark for p in self.street.parts] + [dark], dtype=np.float32)
+        glows[self._rooms] *= ROOM_LEVEL
+        return glows
+
+    @cached_property
+    def _rooms(self) -> NDArray[np.bool_]:
+        """(P + 1,) which parts are panes with a room behind."""
+        return np.array([p.material == "glass_window" for p in self.street.parts] + [False])
+
+    def glow(self, surfaces: Surfaces) -> Floats:
+        """Radiance (R, 3) of surfaces that shine by themselves; windows show uneven rooms."""
+        glow = self.glows[surfaces.part]
+        lit = np.flatnonzero(self._rooms[surfaces.part] & (glow.max(axis=1) > 0))
+        along = surfaces.points[lit] @ np.array([[1, 0], [1, 0], [0, 1]], dtype=np.float32)
+        rooms = noise(along / ROOM_DETAIL_M, "rooms", octaves=3)
+        glow[lit] *= (0.25 + 1.5 * rooms**1.5)[:, None]
+        return glow
 
     def lamp_irradiance(self, points: Floats, normals: Floats) -> tuple[Floats, Floats]:
         """Light of all lamps and headlights on R surface points (R, 3), shadows included.

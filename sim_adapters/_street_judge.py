@@ -22,7 +22,7 @@ VOLUME_HALF_M = (400.0, 400.0, 70.0)
 SCATTERED, FORWARD_G = 0.97, 0.55  # single scattering albedo and Henyey-Greenstein's g
 VOLUME_DEPTH = 7  # bounces; fog is bright by being scattered many times
 NEAREST_M, FARTHEST_M = 1.2, 13.0  # between these distances drops and flakes are meshes
-DROPS_PER_M3, FLAKES_PER_M3 = 1.0, 12.0  # at 1 mm/h
+DROPS_PER_M3, FLAKES_PER_M3 = 1.3, 20.0  # at 1 mm/h
 RAIN_OPACITY, SNOW_OPACITY = 0.45, 0.9
 WHITE = np.float32(0.9)  # albedo of fog, drops and flakes in the denoiser's guide
 

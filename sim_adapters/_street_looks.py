@@ -34,8 +34,8 @@ LOOKS: dict[Weather, Look] = {
     Weather.EXTRA_SUNNY: Look((0.0, 0.03), (2.0, 2.3), (30e3, 50e3)),
     Weather.CLEAR: Look((0.1, 0.22), (2.3, 3.0), (15e3, 30e3)),
     Weather.CLOUDS: Look((0.5, 0.65), (2.6, 3.4), (8e3, 20e3)),
-    Weather.SMOG: Look((0.2, 0.4), (6.0, 8.0), (260, 420), tint=(1.0, 0.86, 0.62)),
-    Weather.FOGGY: Look((1.0, 1.0), (4.0, 6.0), (60, 130), wetness=(0.1, 0.3)),
+    Weather.SMOG: Look((0.2, 0.4), (6.0, 8.0), (260, 420), tint=(1.0, 0.83, 0.6)),
+    Weather.FOGGY: Look((1.0, 1.0), (4.0, 6.0), (70, 150), wetness=(0.1, 0.3)),
     Weather.OVERCAST: Look((0.97, 1.0), (3.0, 5.0), (3e3, 8e3), gloom=(0.1, 0.3)),
     Weather.RAINING: Look(
         (1.0, 1.0), (4.0, 6.0), (450, 900), (0.25, 0.4), (6.0, 16.0), wetness=(0.85, 1.0)
@@ -75,7 +75,7 @@ LOOKS: dict[Weather, Look] = {
 }
 
 JUDGE_LOOKS: dict[Weather, Look] = LOOKS | {
-    Weather.SMOG: Look((0.3, 0.55), (5.0, 7.0), (200, 330), tint=(1.0, 0.86, 0.62)),
+    Weather.SMOG: Look((0.3, 0.55), (5.0, 7.0), (200, 330), tint=(1.0, 0.83, 0.6)),
     Weather.FOGGY: Look((1.0, 1.0), (4.0, 6.0), (40, 90), gloom=(0.0, 0.2), wetness=(0.0, 0.2)),
     Weather.RAINING: Look(
         (1.0, 1.0), (3.0, 5.0), (550, 1200), (0.3, 0.5), (10.0, 24.0), wetness=(0.7, 0.95)

@@ -32,7 +32,7 @@ def shade(geometry: Geometry, g: GBuffer, air: Ambience) -> Floats:
         light += g.lamp.reshape(-1, 3)[there]
     radiance[there] = _albedo(g.surfaces.albedo[there], normals, points, air) / np.pi * light
     if air.lamps_on:
-        radiance[there] += geometry.glows[g.surfaces.part[there]]
+        radiance[there] += geometry.glow(g.surfaces)[there]
     return radiance.reshape(height, width, 3)
 
 

@@ -23,6 +23,7 @@ MOON_KLUX = np.array([0.010, 0.014, 0.022])
 NIGHT_ZENITH = np.array([0.0022, 0.0036, 0.0085])  # clear night over a lit city
 CITY_GLOW = np.array([0.026, 0.018, 0.011])  # at the horizon, on clear air
 CLOUD_GLOW = np.array([0.017, 0.013, 0.0105])  # lit from below by the city
+CHROMA_KEPT = 0.55  # of the dome's colours, in light that fog has scattered
 GROUND_ALBEDO = 0.12
 XYZ_TO_RGB = np.array(
     [[3.2406, -1.5372, -0.4986], [-0.9689, 1.8758, 0.0415], [0.0557, -0.2040, 1.0570]]
@@ -77,9 +78,11 @@ def horizon_radiance(air: Ambience, directions: Floats) -> Floats:
     ring = np.linspace(0, 2 * np.pi, 16, endpoint=False)
     around = np.stack([np.cos(ring) * 0.7, np.sin(ring) * 0.7, np.full(16, 0.714)], axis=1)
     mean = sky_radiance(air, around.astype(np.float32)).mean(axis=0)
-    lift = 0.82 + 0.5 * np.clip(directions[:, 2:], -0.1, 0.6)
+    lift = 0.78 + 0.5 * np.clip(directions[:, 2:], -0.1, 0.6)
     glow = _forward_glow(air, directions)
     scattered = (0.5 * sky_radiance(air, low) + 0.5 * mean) * lift + glow
+    grey = scattered @ np.tile([[0.2126], [0.7152], [0.0722]], 3)
+    scattered = grey + CHROMA_KEPT * (scattered - grey)
     return np.asarray(scattered * np.array(air.tint), dtype=np.float32)
 
 
@@ -178,7 +181,7 @@ def _overcast(air: Ambience, up: Floats) -> Floats:
     altitude = air.sun_altitude_deg
     high = np.sin(np.radians(max(altitude, 0.0)))
     fade = 10 ** (min(altitude - LOWEST_SUN_DEG, 0) / FADE_DEG)
-    zenith = (0.7 + 9.5 * high) * (1 - air.gloom) * fade
+    zenith = (1.5 + 8.7 * high) * (1 - air.gloom) * fade
     blue = np.array([0.94, 0.99, 1.08]) ** (1 + 2 * (1 - air.daylight))
     day = zenith * (1 + 2 * up[:, None]) / 3 * blue * np.array(air.tint)
     night = (1 - air.daylight) * CLOUD_GLOW * (1.3 - 0.6 * up[:, None]) * np.array(air.tint)

@@ -24,9 +24,10 @@ PATCHES_M = 45.0  # size of denser and thinner swathes of fog
 RAIN_SPEED_M_S = 7.5
 SHUTTER_S = 1 / 60
 SHEETS_M = (1.3, 2.0, 3.2, 5.0, 8.0, 13.0)  # distances of the sheets of rain and snow
-DROPS_PER_M3 = 0.28  # at 1 mm/h, of those large enough to see
+DROPS_PER_M3 = 0.24  # at 1 mm/h, of those large enough to see
 FLAKES_PER_M3 = 7.0  # at 1 mm/h of water, clumped
 SMALLEST_DISC_PX = 0.7
+SOFT_RIM_PX = 0.45  # by which OpenCV's smooth discs are too large
 
 
 def between(
@@ -42,7 +43,7 @@ def between(
     kept = np.exp(-patchy * length).mean(axis=0)[..., None]
     hazy = linear * kept + airlight * (1 - kept) + glow
     nearest = depth.min(axis=0)
-    light = 0.6 * airlight + 0.25 * _around(hazy) + 12 * glow
+    light = 0.6 * airlight + 0.25 * _around(hazy) + 3 * glow
     if air.rain_mm_h > 0:
         hazy = _rain(hazy, nearest, light, air, focal_px)
     return _snow(hazy, nearest, light, air, focal_px) if air.snow_mm_h > 0 else hazy
@@ -100,7 +101,8 @@ def _z_per_m(rays: Floats) -> Floats:
 def _patches(air: Ambience, rays: Floats, length: Floats, origin: NDArray[np.float64]) -> Floats:
     """Density (H, W) of fog relative to its mean: swathes, and thinner higher up."""
     middle = origin[:3] + 0.5 * np.minimum(length, 120)[..., None] * rays
-    at = middle[..., :2] / PATCHES_M + (3.1, 7.7)
+    slanted = middle[..., :2] + middle[..., 2:] * (0.6, -0.8)
+    at = slanted / PATCHES_M + (3.1, 7.7)
     swathes = 0.75 + 0.5 * noise(at.astype(np.float32), "fog", air.seed, octaves=3)
     height = np.exp(-np.maximum(middle[..., 2], 0) / 45)
     return np.asarray(swathes * (0.35 + 0.65 * height), dtype=np.float32)
@@ -151,14 +153,14 @@ def _rain(hazy: Floats, depth: Floats, light: Floats, air: Ambience, focal_px: f
     lean = air.wind_m_s / RAIN_SPEED_M_S
     for distance, volume in _sheets((height, width), focal_px):
         n = random.poisson(DROPS_PER_M3 * air.rain_mm_h**0.6 * volume)
-        run = 2.0 * RAIN_SPEED_M_S * SHUTTER_S * focal_px / distance
+        run = 3.2 * RAIN_SPEED_M_S * SHUTTER_S * focal_px / distance
         veil = np.zeros((height, width), dtype=np.uint8)
         start = random.uniform((-0.2 * width, -run), (1.2 * width, height), (n, 2))
         fall = run * random.uniform(0.5, 1.3, n)
         tip = start + np.stack([fall * (lean + random.normal(0, 0.03, n)), fall], axis=1)
         ends = np.rint(np.stack([start, tip], axis=1) * 16).astype(np.int32)
         cv2.polylines(veil, list(ends), False, 255, 1, cv2.LINE_AA, 4)
-        opacity = 0.24 * min(1.0, 3.0 / distance) ** 0.6
+        opacity = 0.19 * min(1.0, 3.0 / distance) ** 0.6
         there = (veil / np.float32(255) * (depth > distance) * opacity)[..., None]
         hazy = hazy + there * (1.3 * light - hazy)
     return hazy
@@ -174,22 +176,24 @@ def _snow(hazy: Floats, depth: Floats, light: Floats, air: Ambience, focal_px: f
         spots = random.uniform((0, 0), (width, height), (n, 2))
         veil = flakes((height, width), spots, radius)
         drift = 0.5 * air.wind_m_s * SHUTTER_S * focal_px / distance
-        soft = cv2.GaussianBlur(veil, (0, 0), 0.3 + drift / 3, sigmaY=0.3 + 0.1 * drift)
+        blur = 0.45 + 0.003 * focal_px / distance
+        soft = cv2.GaussianBlur(veil, (0, 0), blur + drift / 3, sigmaY=blur + 0.1 * drift)
         there = (np.minimum(soft * (1 + 0.3 * drift), 1) * (depth > distance))[..., None]
-        hazy = hazy + 0.8 * there * (1.7 * light - hazy)
+        hazy = hazy + 0.75 * there * (1.6 * light - hazy)
     return hazy
 
 
 def flakes(shape: tuple[int, int], spots: NDArray[np.float64], radius: Floats) -> Floats:
     """Discs (n, 2) x, y of `radius` pixels on black (H, W); small ones are dim."""
-    veil = np.zeros(shape, dtype=np.float32)
     small = radius < SMALLEST_DISC_PX
+    veil = np.zeros(shape, dtype=np.float32)
     cells = np.floor(spots[small]).astype(np.intp)
     np.add.at(veil, (cells[:, 1], cells[:, 0]), np.pi * radius[small].astype(np.float32) ** 2)
+    large = np.zeros(shape, dtype=np.uint8)
     for (x, y), r in zip(spots[~small], radius[~small], strict=True):
-        at = (round(x * 16), round(y * 16))
-        cv2.circle(veil, at, round(r * 16), 1.0, -1, cv2.LINE_AA, 4)
-    return veil
+        centre, inner = (round(x * 16), round(y * 16)), round((r - SOFT_RIM_PX) * 16)
+        cv2.circle(large, centre, inner, 255, -1, cv2.LINE_AA, 4)
+    return np.maximum(veil, large.astype(np.float32) / 255)
 
 
 def covered(normals: Floats, points: Floats, air: Ambience) -> Floats:

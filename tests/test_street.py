@@ -88,7 +88,7 @@ def test_boxes_are_tight_around_their_instances(twins: list[Frame]) -> None:
 
 
 def test_centres_of_whole_objects_project_into_their_boxes() -> None:
-    config = TWINS.model_copy(update={"scenes": 6, "conditions": (CLEAR,), "width": 160})
+    config = TWINS.model_copy(update={"scenes": 3, "conditions": (CLEAR,), "width": 160})
     whole = 0
     for frame in all_frames(config):
         assert frame.camera is not None
@@ -100,7 +100,7 @@ def test_centres_of_whole_objects_project_into_their_boxes() -> None:
                 assert y0 <= y <= y1
                 assert z == pytest.approx(o.distance_m)
                 whole += 1
-    assert whole >= 5
+    assert whole >= 3
 
 
 def test_all_weathers_look_their_own_way() -> None:
