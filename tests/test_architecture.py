@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -34,9 +35,14 @@ def modules(*folders: str) -> list[Path]:
     return sorted(path for folder in folders for path in (ROOT / folder).glob("*.py"))
 
 
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
 def imports(path: Path) -> Iterator[tuple[int, int, str]]:
     """(line, dots of a relative import, module) of every import, lazy ones included."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.ImportFrom):
             yield node.lineno, node.level, node.module or ""
             for alias in node.names:
@@ -82,12 +88,12 @@ def test_no_file_is_longer_than_the_limit() -> None:
 
 def test_every_module_says_what_it_is() -> None:
     for path in modules(*ALLOWED, "tests", "benchmarks"):
-        assert ast.get_docstring(ast.parse(path.read_text())), f"{path.name} has no first line"
+        assert ast.get_docstring(tree(path)), f"{path.name} has no first line"
 
 
 def test_there_are_no_stubs() -> None:
     for path in modules(*ALLOWED):
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(tree(path)):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
                 name = node.name.lower()
                 assert not any(stub in name for stub in STUB_NAMES), f"{path.name}: {node.name}"
@@ -100,7 +106,7 @@ def test_there_are_no_stubs() -> None:
 @pytest.mark.parametrize(("folder", "name"), PARTS)
 def test_a_part_module_ends_with_its_part(folder: str, name: str) -> None:
     path = ROOT / folder / f"{name}.py"
-    last = ast.parse(path.read_text()).body[-1]
+    last = tree(path).body[-1]
     assert isinstance(last, ast.Assign), f"{path.name} ends with PART = ..."
     assert ast.unparse(last.targets[0]) == "PART"
     found = parts.part(folder, name)  # type: ignore[arg-type]
