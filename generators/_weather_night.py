@@ -180,13 +180,13 @@ def _street_spot(surface: Surface, lamp: Vector, lights: Lights) -> Spot:
     position = lamp - np.float32(0.2) * surface.up
     high = max(float(position @ surface.up) + surface.ground[1], 2.0)
     # Brighter the higher it hangs, so that the road below gets the same.
-    intensity = 2.2 * high**2 * lights.street * tinted(lights.street_colour)
+    intensity = 3.0 * high**2 * lights.street * tinted(lights.street_colour)
     return Spot(
         position=position,
         direction=-surface.up,
         intensity=intensity,
-        cos_inner=0.75,
-        cos_outer=0.15,
+        cos_inner=0.85,
+        cos_outer=0.42,
     )
 
 
@@ -250,7 +250,7 @@ def _own_spots(surface: Surface, strength: float) -> list[Spot]:
         Spot(
             position=np.asarray(side * right - down * surface.up, dtype=np.float32),
             direction=direction,
-            intensity=np.float32(75 * strength) * tinted(_WHITE),
+            intensity=np.float32(42 * strength) * tinted(_WHITE),
             cos_inner=0.975,
             cos_outer=0.85,
         )
