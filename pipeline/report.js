@@ -33,7 +33,7 @@ function themed(figure) {
 function paintPlots() {
   const figures = JSON.parse(document.getElementById("figures").textContent);
   for (const [id, figure] of Object.entries(figures)) {
-    if (document.getElementById(id).offsetWidth === 0) continue; // folded away: painted when opened
+    if (document.getElementById(id).closest("details:not([open])")) continue; // until it is opened
     const [data, layout] = themed(figure);
     Plotly.react(id, data, layout, { displayModeBar: false, responsive: true });
   }

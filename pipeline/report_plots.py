@@ -22,6 +22,7 @@ from parhelion.pipeline.report_data import (
 
 ROW_PX, MARGIN_PX = 34, 74
 CROSSED_WITH = " x "  # between the parts of a crossing's axis and of its names
+TIMES = " \N{MULTIPLICATION SIGN} "
 OFFSET = 0.17  # two arms of one category stand this far from its middle
 
 Figure = dict[str, Any]
@@ -83,7 +84,12 @@ def representation_figure(axis: str, bars: Sequence[RepresentationBar]) -> go.Fi
                 )
             )
     figure.update_xaxes(rangemode="nonnegative")
-    return _laid_out(figure, [b.name for b in bars], f"share of frames by {escape(axis)}", ".0%")
+    return _laid_out(
+        figure,
+        [b.name for b in bars],
+        f"share of frames by {escape(axis).replace(CROSSED_WITH, TIMES)}",
+        ".0%",
+    )
 
 
 def crossing_figure(axis: str, bars: Sequence[RepresentationBar]) -> go.Figure:
@@ -114,8 +120,8 @@ def crossing_figure(axis: str, bars: Sequence[RepresentationBar]) -> go.Figure:
         figure.update_xaxes(title={"text": arm, "font": {"size": 13}}, row=1, col=column)
     figure.update_xaxes(side="top", tickangle=-45, fixedrange=True, showgrid=False)
     figure.update_yaxes(autorange="reversed", fixedrange=True, showgrid=False, automargin=True)
-    height = 24 * len(conditions) + 150
-    figure.update_layout(height=height, margin={"l": 8, "r": 30, "t": 122, "b": 8}, template="none")
+    height = 24 * len(conditions) + 132
+    figure.update_layout(height=height, margin={"l": 8, "r": 30, "t": 104, "b": 8}, template="none")
     return figure
 
 

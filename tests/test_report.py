@@ -165,6 +165,19 @@ def test_hostile_words_in_figures_are_escaped_twice() -> None:
     assert "<script" not in text
 
 
+def test_a_crossing_with_classes_is_a_map_of_what_was_counted() -> None:
+    def bar(name: str, before: float | None, after: float | None) -> RepresentationBar:
+        return RepresentationBar(axis="weather x class", name=name, before=before, after=after)
+
+    bars = (bar("fog x car", 0.0, 0.5), bar("fog x bus", None, 0.25), bar("rain x car", 0.1, 0.2))
+    data = tiny().model_copy(update={"representation": bars})
+    before, after = figures(data)["plot-representation-0"]["data"]
+    assert before["x"] == ["car", "bus"]
+    assert before["y"] == ["fog", "rain"]
+    assert before["z"] == [[0.0, None], [0.1, None]]
+    assert after["z"] == [[0.5, 0.25], [0.2, None]]
+
+
 def test_a_page_without_anything_still_opens(tmp_path: Path) -> None:
     counts = Counts(source=0)
     data = ReportData(

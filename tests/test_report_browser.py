@@ -65,7 +65,10 @@ def write(folder: Path, frames: list[Frame]) -> Path:
         verdict=verdict_of(counts, check),
         counts=counts,
         scenario=Scenario(title="Scenario"),
-        representation=(RepresentationBar(axis="weather", name="<i>fog</i>", before=0.1, after=1),),
+        representation=(
+            RepresentationBar(axis="weather", name="<i>fog</i>", before=0.1, after=1),
+            RepresentationBar(axis="weather x class", name="fog x car", before=0.1, after=1),
+        ),
         gallery=items,
         downstream=check,
     )
@@ -122,6 +125,15 @@ def test_the_filter_hides_and_shows(opened: Opened) -> None:
     page.click("#more")
     assert figures.count() == FOGGY + SNOWY
     assert page.locator("#shown").inner_text() == f"{FOGGY + SNOWY} frames"
+
+
+def test_a_folded_plot_is_painted_when_it_is_opened(opened: Opened) -> None:
+    fold = opened.page.locator("#bias details:has(.plot)")
+    assert fold.locator("svg.main-svg").count() == 0
+    fold.locator("summary").click()
+    fold.locator("svg.main-svg").first.wait_for()
+    assert fold.locator(".plot").locator("text=car").count() == 2
+    assert opened.errors == []
 
 
 def test_pictures_can_be_enlarged(opened: Opened) -> None:

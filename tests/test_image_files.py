@@ -1,0 +1,128 @@
+"""Whatever a file is made of, decoding it gives pixels or a reason, and nothing else."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from parhelion.pipeline.bad_frame import BadFrame, Reason
+from parhelion.pipeline.seeds import rng
+from parhelion.sim_adapters import _image_files as image_files
+from parhelion.sim_adapters._condition_words import conditions_of
+from parhelion.sim_adapters._scene_vocabularies import class_table
+
+LIMIT = 4096
+ROUNDS = 60
+GREY = rng("tests.image_files").integers(0, 256, (20, 30), dtype=np.uint8)
+
+Decode = Callable[[bytes], NDArray[np.generic]]
+
+
+def encoded(array: NDArray[np.generic], kind: str, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(array).save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def npy(array: NDArray[np.generic]) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    return buffer.getvalue()
+
+
+def image(data: bytes) -> NDArray[np.generic]:
+    return image_files.decode_image(data, "x", LIMIT, upright=False)
+
+
+def ids(data: bytes) -> NDArray[np.generic]:
+    return image_files.decode_ids(data, "x", LIMIT)
+
+
+def depth(data: bytes) -> NDArray[np.generic]:
+    return image_files.decode_depth(
+        data, "x", LIMIT, metres_per_unit=0.1, unknown_value=0, sky_value=None
+    )
+
+
+RGB = np.dstack([GREY, GREY.T.reshape(GREY.shape), GREY])
+DEPTH = GREY.astype(np.float32) + 1
+FILES: dict[str, tuple[bytes, Decode]] = {
+    "png": (encoded(RGB, "PNG"), image),
+    "jpeg": (encoded(RGB, "JPEG"), image),
+    "webp": (encoded(RGB, "WEBP", lossless=True), image),
+    "bmp": (encoded(RGB, "BMP"), image),
+    "tiff": (encoded(RGB, "TIFF", compression="tiff_adobe_deflate"), image),
+    "mask": (encoded(GREY, "PNG"), ids),
+    "depth tiff": (encoded(DEPTH, "TIFF", compression="tiff_adobe_deflate"), depth),
+    "depth png": (encoded(GREY.astype(np.uint16), "PNG"), depth),
+    "depth npy": (npy(DEPTH), depth),
+}
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_a_damaged_file_gives_pixels_or_a_reason(kind: str) -> None:
+    whole, decode = FILES[kind]
+    assert decode(whole).shape[:2] == GREY.shape
+    random = rng("tests.image_files", kind)
+    refused: list[str] = []
+    for _ in range(ROUNDS):
+        data = bytearray(whole)
+        for place in random.integers(0, len(data), int(random.integers(1, 6))):
+            data[place] = int(random.integers(0, 256))
+        cut = int(random.integers(0, len(data) + 1)) if random.random() < 0.5 else len(data)
+        try:
+            pixels = decode(bytes(data[:cut]))
+        except BadFrame as error:
+            refused.append(error.sentence)
+        else:
+            assert pixels.shape[0] * pixels.shape[1] <= LIMIT
+    assert refused
+    assert all(sentence.startswith("x: wanted") for sentence in refused)
+    assert not any(" at 0x" in sentence for sentence in refused)
+
+
+def test_a_file_that_is_too_long_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "long.png"
+    with open(path, "wb") as file:
+        file.truncate(image_files.BYTES_PER_PIXEL * 100 + image_files.HEADER_BYTES + 1)
+    with pytest.raises(BadFrame, match="wanted at most") as caught:
+        image_files.read_limited(path, 100, Reason.UNREADABLE_IMAGE)
+    assert caught.value.reason is Reason.OVERSIZED_IMAGE
+
+
+@pytest.mark.parametrize("shape", ["(9, 9)", "(90000, 90000)", "(2, 2, 2)", "(-2, -2)"])
+def test_a_numpy_header_is_not_believed(shape: str) -> None:
+    """The file holds 4 numbers, whatever its header promises."""
+    data = npy(np.zeros((2, 2), np.float32))
+    start, end = data.index(b"(2, 2)"), data.index(b"\n")
+    promised = data[start:end].replace(b"(2, 2)", shape.encode())[: end - start]
+    with pytest.raises(BadFrame, match="x: wanted"):
+        depth(data[:start] + promised + data[end:])
+
+
+@pytest.mark.parametrize(
+    ("weather", "time", "hour", "cell"),
+    [
+        ("ThunderStorm", "", "", "rain/unknown"),
+        ("partly cloudy", "daytime", "", "cloudy/day"),
+        ("night", "", "", "unknown/night"),
+        ("Foggy", "night", "12", "fog/night"),  # what the source says stands above the clock
+        ("something new", "", "6.5", "unknown/dawn"),
+        ("", "", "", "unknown/unknown"),
+    ],
+)
+def test_words_of_others(weather: str, time: str, hour: str, cell: str) -> None:
+    conditions = conditions_of(weather, time, hour, "x")
+    assert conditions.cell == cell
+    assert conditions.native == "; ".join(word for word in (weather, time) if word)
+
+
+def test_label_ids_and_train_ids_name_the_same_nineteen_classes() -> None:
+    theirs = set(class_table("cityscapes_label_ids").values())
+    ours = set(class_table("scene_class").values())
+    assert len(theirs - {255}) == 19
+    assert theirs <= ours
