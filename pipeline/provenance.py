@@ -55,8 +55,11 @@ class Numerics(_Record):
 
 @lru_cache
 def version_of(package: str) -> str:
-    """The installed version of a distribution."""
-    return importlib.metadata.version(package)
+    """The installed version of a distribution; "absent" where it is not installed."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "absent"
 
 
 class RequestRecord(_Record):

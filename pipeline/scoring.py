@@ -46,7 +46,7 @@ def score_spec(
 def score_chunk(spec: Spec, chunk: Chunk) -> ChunkResult:
     """Work of the chunk: a row per cell, compared set and distance."""
     try:
-        network = feature_network(None if spec["network"] == "auto" else spec["network"])
+        network = feature_network(spec["network"])
     except WeightsMissing as error:
         return ChunkResult(write=as_json(Distances(note=str(error))))
 

@@ -22,6 +22,7 @@ from parhelion.pipeline import (
 from parhelion.pipeline.contracts import FrameKey, Generator
 from parhelion.pipeline.downstream import DownstreamResult
 from parhelion.pipeline.engine import Spec
+from parhelion.pipeline.features import default_network
 from parhelion.pipeline.plan import Plan, UnfillableCell, fillable, make_plan
 from parhelion.pipeline.receipts import Chunk, Receipt, stage_output_digest
 from parhelion.pipeline.run_config import DrawConfig, Role
@@ -213,7 +214,7 @@ def score_step(
     if config is None or not accepted:
         return None
     spec = scoring.score_spec(
-        config.network,
+        default_network() if config.network == "auto" else config.network,
         session.config.seed,
         ingested.of(Role.SOURCE),
         ingested.of(Role.JUDGE) or ingested.of(Role.SOURCE),
