@@ -68,10 +68,14 @@ class Receipt(BaseModel):
         """The file it vouches for."""
         return run_folder / self.file
 
+    def sized(self, run_folder: Path) -> bool:
+        """Whether that file is there and of the right size."""
+        path = self.path(run_folder)
+        return path.exists() and size_of(path) == self.bytes
+
     def holds(self, run_folder: Path) -> bool:
         """Whether that file is there, whole and unchanged."""
-        path = self.path(run_folder)
-        return path.exists() and size_of(path) == self.bytes and sha256_of(path) == self.sha256
+        return self.sized(run_folder) and sha256_of(self.path(run_folder)) == self.sha256
 
 
 def receipt_path(run_folder: Path, stage: str, key: str) -> Path:
@@ -95,6 +99,13 @@ def read_receipts(run_folder: Path, stage: str) -> list[Receipt]:
     paths = sorted((run_folder / RECEIPTS / stage).glob("*.json"))
     found = (read_receipt(run_folder, stage, path.stem) for path in paths)
     return [receipt for receipt in found if receipt is not None]
+
+
+def missing_files(run_folder: Path) -> list[str]:
+    """Files with a receipt that are gone or of another size; looks at no content."""
+    stages = sorted(path.name for path in (run_folder / RECEIPTS).glob("*"))
+    receipts = [receipt for stage in stages for receipt in read_receipts(run_folder, stage)]
+    return [receipt.file for receipt in receipts if not receipt.sized(run_folder)]
 
 
 def stage_output_digest(receipts: Sequence[Receipt]) -> str:

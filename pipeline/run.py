@@ -16,7 +16,7 @@ from parhelion.pipeline.judging import gate_of
 from parhelion.pipeline.manifest import MANIFEST, Manifest, verify
 from parhelion.pipeline.packages import BYTE_PACKAGES
 from parhelion.pipeline.provenance import version_of
-from parhelion.pipeline.receipts import Receipt
+from parhelion.pipeline.receipts import Receipt, missing_files
 from parhelion.pipeline.run_config import Role, RunConfig
 from parhelion.pipeline.run_folder import RunFolder
 from parhelion.pipeline.run_lock import run_lock
@@ -60,14 +60,15 @@ def inputs_digest(config: RunConfig) -> str:
 
 
 def finished_run(config: RunConfig, folder: Path) -> Outcome | None:
-    """The outcome of exactly this run, if it is complete and its dataset is whole."""
+    """The outcome of exactly this run, if it is complete, its dataset whole and no chunk gone."""
     run = RunFolder(folder)
     outcome = model_from(run.outcome, Outcome)
     if not isinstance(outcome, Outcome) or outcome.made_from != inputs_digest(config):
         return None
     manifest = run.dataset / MANIFEST
     whole = manifest.is_file() and sha256_of(manifest) == outcome.manifest_sha256
-    return outcome if whole and not verify(run.dataset) else None
+    damaged = not whole or verify(run.dataset) or missing_files(folder)
+    return None if damaged else outcome
 
 
 def augment(

@@ -9,6 +9,7 @@ from parhelion.pipeline.receipts import (
     TIMINGS,
     Receipt,
     append_timing,
+    missing_files,
     read_receipt,
     read_receipts,
     receipt_path,
@@ -51,6 +52,15 @@ def test_a_receipt_holds_only_for_the_very_file(tmp_path):
         assert not receipt.holds(tmp_path)
     receipt.path(tmp_path).unlink()
     assert not receipt.holds(tmp_path)
+
+
+def test_files_that_are_gone_or_cut_are_missing(tmp_path):
+    for key in ("00000", "00001", "00002"):
+        write_receipt(tmp_path, made(tmp_path, key))
+    assert missing_files(tmp_path) == []
+    (tmp_path / "chunks/00001.bin").unlink()
+    (tmp_path / "chunks/00002.bin").write_bytes(b"")
+    assert missing_files(tmp_path) == ["chunks/00001.bin", "chunks/00002.bin"]
 
 
 def test_unreadable_receipts_do_not_count(tmp_path):
