@@ -14,6 +14,7 @@ from torch.nn import functional
 from torch.nn.utils.parametrizations import spectral_norm
 
 SLOPE = 0.2
+PLANES_READ = 8  # channels that the planes of y become
 
 
 class Judgement(NamedTuple):
@@ -28,7 +29,9 @@ class PatchCritic(nn.Module):
 
     def __init__(self, planes: int, condition_size: int, width: int, layers: int) -> None:
         super().__init__()
-        sizes = (3 + planes, *(width * min(2**i, 4) for i in range(layers)))
+        # Few planes are set at a pixel: a narrow reading of them spares most of the first layer.
+        self.read_planes = spectral_norm(nn.Conv2d(planes, PLANES_READ, 1))
+        sizes = (3 + PLANES_READ, *(width * min(2**i, 4) for i in range(layers)))
         self.convs = nn.ModuleList(
             spectral_norm(nn.Conv2d(a, b, 4, stride=2 if i + 1 < layers else 1, padding=1))
             for i, (a, b) in enumerate(pairwise(sizes))
@@ -37,7 +40,7 @@ class PatchCritic(nn.Module):
         self.project = spectral_norm(nn.Linear(condition_size, sizes[-1]))
 
     def forward(self, x: Tensor, planes: Tensor, conditions: Tensor) -> Judgement:
-        h, features = torch.cat([x, planes], dim=1), []
+        h, features = torch.cat([x, self.read_planes(planes)], dim=1), []
         for conv in self.convs:
             h = functional.leaky_relu(conv(h), SLOPE)
             features.append(h)

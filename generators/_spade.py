@@ -109,7 +109,8 @@ class SpadeUNet(nn.Module):
         self.maps = Pyramid(planes + noise_planes, map_channels)
         self.encoder = Pyramid(4 + map_channels[0], channels)
         self.blocks = nn.ModuleList(
-            SpadeBlock(c, m, style_size) for c, m in zip(channels, map_channels, strict=True)
+            SpadeBlock(c, m, style_size)
+            for c, m in zip(channels[1:], map_channels[1:], strict=True)
         )
         self.narrow = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in pairwise(channels))
         self.last_spade = Spade(width, map_channels[0], style_size)
@@ -132,14 +133,19 @@ class SpadeUNet(nn.Module):
         (N, D), z (N, noise_size), noise (N, noise_planes, H, W).
         """
         there = has_parent[:, None, None, None]
-        s = self.style(torch.cat([conditions, z], dim=1))
-        m = self.maps(torch.cat([planes, noise], dim=1))
+        # Unit variance on both paths: else neither y nor the conditions are heard at the start.
+        # The noise starts softer than the conditions, whose entries are ones.
+        heard = torch.cat([conditions, z / self.noise_size**0.5], dim=1)
+        s = normalised(self.style(heard)[:, :, None, None])[:, :, 0, 0]
+        m = [normalised(h) for h in self.maps(torch.cat([planes, noise], dim=1))]
         flag = there.expand(-1, 1, *parent.shape[2:])
         skips = self.encoder(torch.cat([parent * there, flag, m[0]], dim=1))
         x = self.blocks[-1](skips[-1], m[-1], s)
         for level in reversed(range(len(self.narrow))):
             x = functional.interpolate(self.narrow[level](x), scale_factor=2.0, mode="nearest")
-            x = self.blocks[level](x + skips[level], m[level], s)
+            x = x + skips[level]
+            if level:
+                x = self.blocks[level - 1](x, m[level], s)
         x = functional.leaky_relu(self.last_spade(x, m[0], s), SLOPE)
         a, b = self.head(x).float().chunk(2, dim=1)
         drawn: Tensor = there * (parent + a * (parent + 1)) + b

@@ -1,0 +1,59 @@
+"""Rendered street frames for benchmarks: sets of unlike groups, drawn once and kept on disk."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from parhelion.pipeline.conditions import Weather
+from parhelion.pipeline.files import replacing
+from parhelion.pipeline.frame import Frame
+from parhelion.pipeline.seeds import digest
+from parhelion.pipeline.shards import StoredFrames, write_frames
+from parhelion.sim_adapters.street import Street, StreetConditions, StreetConfig
+
+CACHE = Path(__file__).parent.parent / "runs" / "street"
+
+CONDITIONS = {
+    "day": StreetConditions(weather=Weather.CLEAR, hour=13.0),
+    "night": StreetConditions(weather=Weather.CLEAR, hour=23.0),
+    "fog": StreetConditions(weather=Weather.FOGGY, hour=13.0),
+    "rain": StreetConditions(weather=Weather.RAINING, hour=13.0),
+    "snow": StreetConditions(weather=Weather.SNOWING, hour=13.0),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenes:
+    """Consecutive scenes, each from `views` cameras under every condition: twins."""
+
+    first: int
+    count: int
+    views: int = 2
+
+
+def rendered(scenes: Scenes, base: StreetConfig) -> StoredFrames:
+    """Twins of the scenes in every condition, drawn scene by scene, or read where they lie."""
+    files = [
+        _scene_file(base.model_copy(update={"first_scene": i, "scenes": 1, "views": scenes.views}))
+        for i in range(scenes.first, scenes.first + scenes.count)
+    ]
+    return StoredFrames(files)
+
+
+def named(frames: Iterable[Frame]) -> Iterator[tuple[str, Frame]]:
+    """Frames with the name of their condition in `CONDITIONS`."""
+    names = {(c.weather, c.hour): name for name, c in CONDITIONS.items()}
+    for frame in frames:
+        yield names[frame.conditions.weather, frame.conditions.hour or 0.0], frame
+
+
+def _scene_file(config: StreetConfig) -> Path:
+    config = config.model_copy(
+        update={"conditions": tuple(CONDITIONS.values()), "pairing": "every"}
+    )
+    path = CACHE / f"{digest(Street.VERSION, config)[:24]}.parquet"
+    if not path.is_file():
+        street = Street(config)
+        with replacing(path) as draft:
+            write_frames(draft, ((street.read(ref), "train") for ref in street.index()))
+    return path
