@@ -36,7 +36,7 @@ from parhelion.sim_adapters._recorded_frame import (
     frame_from,
 )
 
-BATCH_ROWS = 16  # rows held in memory at a time, whatever the size of the file's row groups
+BATCH_ROWS = 16  # rows decoded at a time; the file's own row groups bound what is read at a time
 
 
 class LayerColumns(PartConfig):
