@@ -250,7 +250,7 @@ def _own_spots(surface: Surface, strength: float) -> list[Spot]:
         Spot(
             position=np.asarray(side * right - down * surface.up, dtype=np.float32),
             direction=direction,
-            intensity=np.float32(42 * strength) * tinted(_WHITE),
+            intensity=np.float32(60 * strength) * tinted(_WHITE),
             cos_inner=0.975,
             cos_outer=0.85,
         )

@@ -9,11 +9,9 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from parhelion.generators._linear_light import (
     Linear,
-    Mask,
     Plane,
     Rgb,
     float32,
@@ -23,11 +21,9 @@ from parhelion.generators._linear_light import (
     tinted,
 )
 from parhelion.generators._surface import OPEN_GROUND, Surface, noise
+from parhelion.generators._weather_shadows import level_shadows
 from parhelion.pipeline.scene_class import SceneClass
 
-_PAINT_M = 0.6  # widest bright marking on a road
-_FROM_SUN = 0.35  # how far from sun (0) to shadow (1), in log light, the two levels meet
-_TWO_LEVELS = 0.8  # separation from which ground counts as partly in sun, partly in shadow
 _LEAST = 1e-4  # keeps logarithms finite; a tenth of a grey level
 
 
@@ -73,7 +69,7 @@ def relit(linear: Linear, surface: Surface, light: Daylight) -> Linear:
 def _without_sun(linear: Linear, surface: Surface, strength: float) -> Linear:
     out = linear
     for ground in (SceneClass.ROAD, SceneClass.SIDEWALK, SceneClass.TERRAIN):
-        out = _level_shadows(out, surface, ground, strength)
+        out = level_shadows(out, surface, ground, strength)
     log_y = np.log(luminance(out) + _LEAST)
     land = (~surface.sky).astype(np.float32)
     sigma = surface.sky.shape[1] / 14
@@ -84,77 +80,6 @@ def _without_sun(linear: Linear, surface: Surface, strength: float) -> Linear:
     # glints above the diffuse light are held down, because nothing glints under clouds.
     change = np.float32(-0.55 * strength) * (base - np.float32(middle))
     return np.asarray(out * np.exp(change)[..., None], dtype=np.float32)
-
-
-def _level_shadows(linear: Linear, surface: Surface, ground: SceneClass, strength: float) -> Linear:
-    """Brings the two levels of one kind of ground together, if it has two (Otsu's threshold)."""
-    where = surface.is_a(ground)
-    if where.sum() < 50:
-        return linear
-    log_y = np.log(luminance(linear) + _LEAST)
-    if ground is SceneClass.ROAD:
-        log_y = _unpainted(log_y, where, surface)
-    if ground is SceneClass.TERRAIN:  # grass is bright and dark blade by blade
-        log_y = _smoothed(log_y, where)
-    values = log_y[where]
-    low, high = np.quantile(values, (0.02, 0.98))
-    scaled = np.clip((values - low) / max(high - low, 1e-6) * 255, 0, 255).astype(np.uint8)
-    cut, _ = cv2.threshold(scaled, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
-    threshold = np.float32(low + cut / 255 * (high - low))
-    lit = where & (log_y > threshold)
-    dark = where & ~lit
-    if min(lit.sum(), dark.sum()) < 0.04 * where.sum():
-        return linear
-    if _separation(log_y[lit], log_y[dark]) < _TWO_LEVELS:
-        return linear  # one level with a texture: grass, gravel
-    ratio = np.median(linear[lit], axis=0) / np.maximum(np.median(linear[dark], axis=0), _LEAST)
-    if ratio.mean() < 1.4:
-        return linear
-    soft = np.float32(0.14 * np.log(ratio.mean()))
-    in_sun = float32(1 / (1 + np.exp((threshold - log_y) / soft)))
-    # Both meet between shadow and sun, in the colour that the ground has in the sun: the shadow's
-    # blue is the clear sky's, and clouds have none.
-    meet = float(ratio.mean()) ** -_FROM_SUN
-    gain = mix(float32((ratio * meet) ** strength), float32([meet**strength] * 3), in_sun)
-    return np.where(where[..., None], linear * gain, linear)
-
-
-def _smoothed(log_y: Plane, where: Mask) -> Plane:
-    """The mean over a few pixels of the same ground."""
-    sigma = log_y.shape[1] / 90
-    weight = float32(cv2.GaussianBlur(where.astype(np.float32), (0, 0), sigma)) + np.float32(1e-3)
-    return float32(cv2.GaussianBlur(np.where(where, log_y, 0), (0, 0), sigma) / weight)
-
-
-def _separation(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
-    """Otsu's eta: the share of the variance that lies between the two sets (n,) and (m,), 0..1.
-
-    Cutting a bell in two gives 0.64, an even spread 0.75, two levels nearly 1.
-    """
-    p = len(a) / (len(a) + len(b))
-    between = p * (1 - p) * float(a.mean() - b.mean()) ** 2
-    within = p * float(a.var()) + (1 - p) * float(b.var())
-    return between / max(between + within, 1e-12)
-
-
-def _unpainted(log_y: Plane, where: Mask, surface: Surface) -> Plane:
-    """The ground without its paint, which is bright in the shade too: grey openings.
-
-    What is bright and narrower than a marking is taken away; edges of larger shapes stay. A marking
-    is up to 0.6 m across, so its width in pixels shrinks with the distance.
-    """
-    inside = np.where(where, log_y, log_y[where].max())
-    focal = float(surface.camera.intrinsics[0, 0])
-    opened = log_y
-    for nearest, farthest in ((0.0, 7.0), (7.0, 14.0), (14.0, 28.0)):
-        middle = (nearest + farthest) / 2
-        across = int(focal * _PAINT_M / middle) | 1
-        along = int(focal * _PAINT_M * surface.ground[1] / middle**2) | 1
-        bars = cv2.morphologyEx(inside, cv2.MORPH_OPEN, np.ones((1, across)))
-        lines = cv2.morphologyEx(inside, cv2.MORPH_OPEN, np.ones((along, 1)))
-        band = (surface.distance >= nearest) & (surface.distance < farthest)
-        opened = np.where(band, np.minimum(bars, lines), opened)
-    return float32(opened)
 
 
 def sky_share(linear: Linear, surface: Surface) -> Plane:

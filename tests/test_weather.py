@@ -1,30 +1,24 @@
-"""Weather by physics: the formulas hold, labels stay true, and what cannot be drawn is named."""
+"""Weather as a generator: true fog, true labels, and what cannot be drawn is named."""
 
 import math
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from conftest import make_frame
+from lamp_frame import with_lamp
 
-from parhelion.generators._linear_light import Linear, luminance, to_linear, to_srgb
 from parhelion.generators._surface import Surface
-from parhelion.generators._weather_fog import Fog, fogged, transmission
-from parhelion.generators._weather_night import Lights, bloomed, glow, irradiance, sensor_noise
-from parhelion.generators._weather_rain import Rain, Wet, mirror, rained, wetted
+from parhelion.generators._weather_fog import transmission
 from parhelion.generators._weather_recipes import RECIPES
-from parhelion.generators._weather_sky import Daylight, relit
-from parhelion.generators._weather_snow import Cover, Flakes, covered, snow_share, snowed
 from parhelion.generators.weather import Weather, WeatherConfig
 from parhelion.pipeline.conditions import Conditions, Precipitation, TimeOfDay
 from parhelion.pipeline.conditions import Weather as Name
 from parhelion.pipeline.contracts import CannotHonour, Request
-from parhelion.pipeline.frame import GIVES_LIGHT, Frame
+from parhelion.pipeline.frame import Frame
 from parhelion.pipeline.layers import instance_boxes
-from parhelion.pipeline.scene_class import FINE, SceneClass
-from parhelion.pipeline.seeds import rng
+from parhelion.pipeline.scene_class import SceneClass
 
 NAMES = [name for name in Name if name is not Name.UNKNOWN]
 
@@ -49,20 +43,6 @@ def exact_fog(image: Any, distance: Any, visibility_m: float, airlight: Any) -> 
     return 255 * np.where(x <= 0.0031308, 12.92 * x, 1.055 * x ** (1 / 2.4) - 0.055)
 
 
-def with_lamp(parent: Frame) -> Frame:
-    """The frame with a burning street lamp 10 m ahead, above the road."""
-    assert parent.stencil is not None
-    assert parent.depth is not None
-    stencil, depth, emissive = (
-        parent.stencil.copy(),
-        parent.depth.copy(),
-        np.zeros_like(parent.stencil),
-    )
-    at = (slice(8, 10), slice(30, 33))
-    stencil[at], depth[at], emissive[at] = SceneClass.STREET_LIGHT, 10.0, GIVES_LIGHT
-    return replace(parent, stencil=stencil, depth=depth, emissive=emissive, label_space=FINE)
-
-
 @pytest.mark.parametrize("visibility_m", [20.0, 60.0, 200.0, 3000.0])
 def test_fog_is_the_formula_within_one_grey_level(visibility_m: float) -> None:
     parent = replace(make_frame(3, 64, 48), camera=None)
@@ -83,145 +63,6 @@ def test_fog_counts_metres_along_the_ray_where_the_camera_is_known(frame: Frame)
     )
     exact = exact_fog(frame.image, distance, 50, RECIPES[Name.FOGGY].airlight)
     assert np.abs(out.image - exact).max() < 1.0
-
-
-def test_contrast_at_the_visibility_is_five_percent() -> None:
-    assert transmission(np.array([[120.0]], np.float32), 120.0)[0, 0] == pytest.approx(0.05)
-
-
-def test_srgb_survives_the_way_to_linear_light_and_back() -> None:
-    every = np.arange(256, dtype=np.uint8).reshape(1, 256, 1).repeat(3, axis=2)
-    np.testing.assert_array_equal(to_srgb(to_linear(every)), every)
-
-
-def none_of(effect: str) -> Callable[[Linear, Surface], Linear]:
-    """Every effect at zero strength."""
-    table: dict[str, Callable[[Linear, Surface], Linear]] = {
-        "fog": lambda x, s: fogged(x, s.distance, Fog(visibility_m=math.inf)),
-        "rain": lambda x, s: rained(x, s, Rain(rate_mm_h=0), rng("t")),
-        "wet": lambda x, s: wetted(x, s, Wet(wetness=0), rng("t")),
-        "snow": lambda x, s: snowed(x, s, Flakes(rate_mm_h=0), rng("t")),
-        "cover": lambda x, s: covered(x, s, Cover(cover=0), rng("t")),
-        "relight": lambda x, s: relit(x, s, Daylight()),
-        "bloom": lambda x, s: bloomed(x, x, 0),
-        "noise": lambda x, s: sensor_noise(x, 0, rng("t")),
-    }
-    return table[effect]
-
-
-@pytest.mark.parametrize(
-    "effect", ["fog", "rain", "wet", "snow", "cover", "relight", "bloom", "noise"]
-)
-def test_no_strength_no_change(frame: Frame, effect: str) -> None:
-    image = to_linear(frame.image)
-    np.testing.assert_array_equal(none_of(effect)(image, Surface(frame)), image)
-
-
-def test_thicker_fog_brings_what_is_far_nearer_to_the_airlight(frame: Frame) -> None:
-    surface, image = Surface(frame), to_linear(frame.image)
-    far = np.isfinite(surface.distance) & (surface.distance > 25)
-    air = np.array(Fog(visibility_m=1).airlight)
-    away = [
-        np.abs(fogged(image, surface.distance, Fog(visibility_m=v)) - air)[far].mean()
-        for v in (1000.0, 300.0, 100.0, 40.0)
-    ]
-    assert away == sorted(away, reverse=True)
-
-
-def test_more_snow_is_whiter_and_leaves_walls_alone() -> None:
-    surface = Surface(make_frame(0, 96, 64))
-    shares = [snow_share(surface, Cover(cover=c), rng("t")) for c in (0.2, 0.6, 1.0)]
-    road = surface.is_a(SceneClass.ROAD)
-    means = [float(s[road].mean()) for s in shares]
-    assert means == sorted(means)
-    assert means[-1] > 0.6
-    assert all((s[surface.sky] == 0).all() for s in shares)
-
-
-def test_a_wet_road_is_darker_below_and_mirrors_what_stands_on_it() -> None:
-    parent = make_frame(0, 96, 64)
-    assert parent.stencil is not None
-    image = np.full((64, 96, 3), 90, dtype=np.uint8)
-    red = parent.stencil == SceneClass.BUILDING
-    image[red] = (220, 20, 20)
-    surface = Surface(replace(parent, image=image))
-    linear = to_linear(image)
-    wet = wetted(linear, surface, Wet(wetness=1.0), rng("t"))
-    bottom = surface.is_a(SceneClass.ROAD) & (np.arange(64)[:, None] > 58)
-    assert luminance(wet)[bottom].mean() < luminance(linear)[bottom].mean()
-    road = surface.is_a(SceneClass.ROAD)
-    assert (wet[..., 0] / wet[..., 1])[road].mean() > 1.2
-    np.testing.assert_array_equal(wet[surface.sky], linear[surface.sky])
-
-
-def test_mirror_turns_heights_upside_down() -> None:
-    """A wall on a flat road: what is 1 m above the road is seen 1 m below it."""
-    height, width, f, eye = 80, 60, 60.0, 1.5
-    parent = make_frame(0, width, height)
-    y = (np.arange(height)[:, None] + 0.5 - 40) / f * np.ones((1, width))
-    wall_m = 10.0
-    road = y * wall_m > eye
-    depth = np.where(road, eye / np.maximum(y, 1e-6), wall_m).astype(np.float32)
-    stencil = np.where(road, SceneClass.ROAD, SceneClass.BUILDING).astype(np.uint8)
-    intrinsics = np.array([[f, 0, 30], [0, f, 40], [0, 0, 1]])
-    assert parent.camera is not None
-    street = replace(
-        parent,
-        image=np.zeros((height, width, 3), np.uint8),
-        stencil=stencil,
-        depth=depth,
-        instances=None,
-        objects=(),
-        camera=replace(parent.camera, intrinsics=intrinsics),
-    )
-    linear = np.zeros((height, width, 3), np.float32)
-    lit_row = int(40 + f * (eye - 1.0) / wall_m)  # a strip 1 m above the road
-    linear[lit_row - 1 : lit_row + 2] = 1.0
-    sharp, _ = mirror(linear, Surface(street), 0.0, rng("t"))
-    column = np.where(road[:, 30], sharp[:, 30, 0], 0)
-    assert int(column.argmax()) == pytest.approx(40 + f * (eye + 1.0) / wall_m, abs=1.5)
-
-
-def test_up_and_height_come_from_the_ground_itself() -> None:
-    """A camera 1.7 m above the road, pitched down by 5 degrees."""
-    height, width, f, pitch = 60, 80, 70.0, math.radians(5)
-    parent = make_frame(0, width, height)
-    y = (np.arange(height)[:, None] + 0.5 - 30) / f * np.ones((1, width))
-    down = np.array([0.0, math.cos(pitch), math.sin(pitch)])
-    sink = y * down[1] + down[2]
-    depth = np.where(sink > 0.03, 1.7 / np.maximum(sink, 1e-6), np.inf).astype(np.float32)
-    stencil = np.where(np.isfinite(depth), SceneClass.ROAD, SceneClass.SKY).astype(np.uint8)
-    intrinsics = np.array([[f, 0, 40], [0, f, 30], [0, 0, 1]])
-    assert parent.camera is not None
-    surface = Surface(
-        replace(
-            parent,
-            stencil=stencil,
-            depth=depth,
-            instances=None,
-            objects=(),
-            camera=replace(parent.camera, intrinsics=intrinsics),
-        )
-    )
-    np.testing.assert_allclose(surface.up, -down, atol=1e-4)
-    assert surface.ground[1] == pytest.approx(1.7, abs=1e-3)
-    assert np.abs(surface.height[~surface.sky]).max() < 0.01
-
-
-def test_lamps_light_the_ground_below_them_and_nothing_in_the_sky() -> None:
-    surface = Surface(with_lamp(make_frame(0)))
-    lit = glow(to_linear(make_frame(0).image), surface, Lights(own=0.0), rng("t"))
-    light = luminance(irradiance(surface, lit.spots))
-    road = surface.is_a(SceneClass.ROAD)
-    near = road & (np.abs(surface.distance - 10) < 4)
-    far = road & (surface.distance > 22)
-    assert near.any()
-    assert light[near].mean() > 3 * light[far].mean()
-    assert (light[surface.sky] == 0).all()
-    dark = glow(
-        to_linear(make_frame(0).image), surface, Lights(street=0, own=0, vehicles=0), rng("t")
-    )
-    assert dark.spots == ()
 
 
 @pytest.mark.parametrize("weather", NAMES)
