@@ -5,6 +5,7 @@ front bumper to the rear; rows run from the sill up the side, over the shoulder 
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +51,7 @@ class Body:
         return max(z for _, z in self.top)
 
 
+@lru_cache(maxsize=32)
 def shell(body: Body) -> dict[int, Mesh]:
     """The meshes of a body by kind (PAINT, GLASS, ...); each has shared vertices for smooth light."""
     s = _stations(body)
@@ -72,13 +74,13 @@ def _stations(body: Body) -> Floats:
     marks += [s for window in body.side_glass for s in window]
     marks += [edge for door in body.doors for edge in (door, door + 0.014)]
     marks += [s for pair in (body.windscreen, body.rear_glass, body.bed) if pair for s in pair]
-    arch = np.cos(np.linspace(0, np.pi, 9)) * (_arch_radius(body) - 1e-3)
+    arch = np.cos(np.linspace(0, np.pi, 8)) * (_arch_radius(body) - 1e-3)
     for axle in body.axles:
         marks += list(axle + arch)
         marks += [axle + side * (_arch_radius(body) + 0.006) for side in (-1, 1)]
-    marks += list(np.arange(0.6, L - 0.5, 0.5))
+    marks += list(np.arange(0.8, L - 0.6, 0.8))
     s = np.unique(np.round(np.clip(marks, 0, L), 4))
-    return np.asarray(s[np.diff(s, prepend=-1.0) > 4e-3], dtype=np.float64)
+    return np.asarray(s[np.diff(s, prepend=-1.0) > 0.011], dtype=np.float64)
 
 
 def _arch_radius(body: Body) -> float:

@@ -1,10 +1,12 @@
-"""Builds a street from a seed: plan, ground, houses, traffic, people, plants, furniture, cameras."""
+"""Builds a street from a seed: plan, ground, houses, traffic, people, plants, cameras."""
 
 import numpy as np
 
 from parhelion.pipeline.scene_class import SceneClass as C
 from parhelion.pipeline.seeds import rng
 from parhelion.sim_adapters._street_cameras import views_along
+from parhelion.sim_adapters._street_crowd import crowd
+from parhelion.sim_adapters._street_gardens import gardens
 from parhelion.sim_adapters._street_ground import ground
 from parhelion.sim_adapters._street_kerbside import kerbside
 from parhelion.sim_adapters._street_layout import random_layout
@@ -41,6 +43,8 @@ def build_street(seed: int, views: int) -> Street:
     site.scenery += quarter(layout, rng("street.quarter", seed))
     traffic(site, layout, rng("street.traffic", seed))
     kerbside(site, layout, rng("street.kerbside", seed))
+    gardens(site, layout, rng("street.gardens", seed))
+    crowd(site, layout, rng("street.crowd", seed))
     cameras = views_along(layout, rng("street.cameras", seed), mirror=left)
     parts, things, lights = site.finished_parts(), tuple(site.things), tuple(site.lights)
     if left:

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from parhelion.pipeline.scene_class import SceneClass
+from parhelion.sim_adapters import _street_cycles as cycles
 from parhelion.sim_adapters import _street_vehicles as vehicles
 from parhelion.sim_adapters._street_ground import bay_rows
 from parhelion.sim_adapters._street_layout import BAY_M, Layout
@@ -38,6 +40,10 @@ def _driving(site: Site, layout: Layout, random: Random, direction: int, lane: i
     y = start + float(random.exponential(8.0))
     x = direction * (lane + 0.5) * layout.lane
     while y < end:
+        if random.random() < (0.12 if layout.lanes == 1 else 0.06):
+            _two_wheels(site, layout, random, direction, y + 1)
+            y += 6.0 + float(random.exponential(8.0))
+            continue
         vehicle = _vehicle(random, driving=True)
         middle = y + vehicle.length / 2
         if not _on_junction(layout, middle, vehicle.length):
@@ -48,6 +54,21 @@ def _driving(site: Site, layout: Layout, random: Random, direction: int, lane: i
             )
             _place(site, vehicle, pose, driving=True)
         y += vehicle.length + 3.5 + float(random.exponential(13.0))
+
+
+def _two_wheels(site: Site, layout: Layout, random: Random, direction: int, y: float) -> None:
+    """A cyclist near the kerb, or a motorcyclist in the middle of the outer lane."""
+    if _on_junction(layout, y, 1.0):
+        return
+    turn = 0.0 if direction > 0 else np.pi
+    if random.random() < 0.7:
+        pose = Pose(x=direction * (layout.lanes * layout.lane - 0.55), y=y, turn=turn)
+        site.add_thing(cycles.bicycle(random), SceneClass.BICYCLE, pose)
+        site.add_thing(cycles.cyclist(random), SceneClass.RIDER, pose)
+    else:
+        pose = Pose(x=direction * (layout.lanes - 0.5) * layout.lane, y=y, turn=turn)
+        site.add_thing(cycles.motorcycle(random, driving=True), SceneClass.MOTORCYCLE, pose)
+        site.add_thing(cycles.motorcyclist(random), SceneClass.RIDER, pose)
 
 
 def _on_junction(layout: Layout, y: float, length: float) -> bool:
