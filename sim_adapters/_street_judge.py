@@ -15,7 +15,7 @@ from parhelion.pipeline.seeds import rng
 from parhelion.sim_adapters._street_gbuffer import SUBPIXELS, GBuffer, Guides, rays
 from parhelion.sim_adapters._street_geometry import Floats, cast, embree_scene
 from parhelion.sim_adapters._street_light import Ambience
-from parhelion.sim_adapters._street_render import Tracer, camera
+from parhelion.sim_adapters._street_render import Tracer, camera, fill
 
 VOLUME_BELOW_M = 500.0  # clearer air than this is left out
 VOLUME_HALF_M = (400.0, 400.0, 70.0)
@@ -132,8 +132,8 @@ def _white(corners: Floats, opacity: float) -> Any:
     )
     made = mi.Mesh("falling", 3 * n, n, props)
     params = mi.traverse(made)
-    params["vertex_positions"] = corners.ravel()
-    params["faces"] = np.arange(3 * n, dtype=np.uint32)
+    fill(params, "vertex_positions", np.ascontiguousarray(corners, dtype=np.float32).ravel())
+    fill(params, "faces", np.arange(3 * n, dtype=np.uint32))
     params.update()
     return made
 

@@ -106,14 +106,21 @@ def mesh(batch: Batch, air: Ambience) -> Any:
     if batch.glow is not None and glows:
         made.add_attribute("face_glow", 3, _flat(GLOW_TRACED * batch.glow))
     params = mi.traverse(made)
-    params["vertex_positions"] = _flat(batch.corners)
-    params["vertex_texcoords"] = _flat(batch.uv)
-    params["faces"] = np.arange(3 * n, dtype=np.uint32)
+    fill(params, "vertex_positions", _flat(batch.corners))
+    fill(params, "vertex_texcoords", _flat(batch.uv))
+    fill(params, "faces", np.arange(3 * n, dtype=np.uint32))
     params.update()
     if batch.normals is not None:  # after the positions, whose update makes flat normals
-        params["vertex_normals"] = _flat(batch.normals)
+        fill(params, "vertex_normals", _flat(batch.normals))
         params.update()
     return made
+
+
+def fill(params: Any, name: str, values: NDArray[Any]) -> None:
+    """Sets one buffer; `params[name] = values` would first compare old and new, one by one."""
+    buffer, kind, _, _ = params.properties[name]
+    params.set_dirty(name)
+    params.set_property(buffer, kind, values)
 
 
 def _flat(values: Floats) -> NDArray[np.float32]:
