@@ -1,12 +1,12 @@
 """Stage `audit`: what the training frames hold, counted file by file and merged."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import reduce
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from parhelion.pipeline.bias import Census, census_of
+from parhelion.pipeline.bias import Census, census_of, tally_of
 from parhelion.pipeline.engine import ChunkResult, Spec, Stage, as_json
 from parhelion.pipeline.frame import Frame
 from parhelion.pipeline.receipts import Chunk, Receipt
@@ -45,15 +45,16 @@ def audit_specs(receipts: Sequence[Receipt]) -> list[Spec]:
 def audit_chunk(spec: Spec, chunk: Chunk) -> ChunkResult:
     """Work of a chunk: counts the frames of split train in one file."""
     frames = StoredFrames([chunk.folder / spec["file"]], where=lambda key: key.split == "train")
-    audit = reduce(Audit.merged, map(audit_of, frames), Audit())
-    return ChunkResult(write=as_json(audit, rows=len(frames)))
+    contents: dict[str, LabelSpace] = {}
+    census = census_of(_noted(frames, contents))
+    return ChunkResult(write=as_json(Audit(census=census, contents=contents), rows=len(frames)))
 
 
-def audit_of(frame: Frame) -> Audit:
-    """The audit of one frame."""
-    census = census_of([frame])
-    shown = frozenset(c for _, tally in census.tallies for c in tally.frames_with)
-    return Audit(census=census, contents={frame.frame_id: shown})
+def _noted(frames: Iterable[Frame], contents: dict[str, LabelSpace]) -> Iterator[Frame]:
+    """The frames as they come; what each shows is noted by its id."""
+    for frame in frames:
+        contents[frame.frame_id] = frozenset(tally_of(frame).frames_with)
+        yield frame
 
 
 def read_audit(run_folder: Path, receipts: Sequence[Receipt]) -> Audit:

@@ -1,13 +1,14 @@
 """From what a run came to, to what its report says."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import yaml
 
 from parhelion.pipeline.audit import Audit
 from parhelion.pipeline.bad_frame import Reason
+from parhelion.pipeline.bias import tally_of
 from parhelion.pipeline.downstream import DownstreamResult
 from parhelion.pipeline.downstream_scores import ALL_CLASSES
 from parhelion.pipeline.gallery import choose_evenly, write_gallery_item
@@ -17,6 +18,7 @@ from parhelion.pipeline.quarantine import QuarantineRow
 from parhelion.pipeline.receipts import Receipt, timings
 from parhelion.pipeline.report_data import (
     CellPlan,
+    ClassRejection,
     Counts,
     Downstream,
     DownstreamRow,
@@ -36,6 +38,7 @@ from parhelion.pipeline.report_verdict import verdict_of
 from parhelion.pipeline.representation import compare
 from parhelion.pipeline.rounds import Drawn
 from parhelion.pipeline.run_config import Role, RunConfig
+from parhelion.pipeline.scene_class import SceneClass
 from parhelion.pipeline.scoring import Distances
 from parhelion.pipeline.shards import StoredFrames
 from parhelion.pipeline.steps import Ingested, Planned
@@ -222,6 +225,7 @@ def gate_table(gate: Gate, drawn: Drawn) -> GateTable:
         if frame.provenance.gate is not None:
             ignored[frame.conditions.cell].append(frame.provenance.gate.ignored_share)
     rows = []
+    classes = _rejected_classes(drawn)
     for cell in sorted({*passed, *refused}):
         threshold = gate.threshold(cell)
         calibrated = threshold is not None and threshold.contrast is not None
@@ -235,6 +239,7 @@ def gate_table(gate: Gate, drawn: Drawn) -> GateTable:
                 accepted=passed[cell],
                 rejected=refused[cell],
                 ignored_share=sum(shares) / len(shares),
+                classes=tuple(classes[cell]),
             )
         )
     return GateTable(
@@ -242,6 +247,25 @@ def gate_table(gate: Gate, drawn: Drawn) -> GateTable:
         target_false_reject=gate.state.config.false_reject,
         rows=tuple(rows),
     )
+
+
+def _rejected_classes(drawn: Drawn) -> Mapping[str, Sequence[ClassRejection]]:
+    """By cell: how often frames that show a class were rejected, the gate's own bias."""
+    judged: dict[str, Counter[SceneClass]] = defaultdict(Counter)
+    rejected: dict[str, Counter[SceneClass]] = defaultdict(Counter)
+    for frame in drawn.frames():
+        judged[frame.conditions.cell].update(tally_of(frame).frames_with)
+    for row in _quarantined(drawn.judged):
+        shown = tally_of(StoredFrames([drawn.folder / row.file])[row.row or 0]).frames_with
+        judged[row.cell].update(shown)
+        rejected[row.cell].update(shown)
+    return {
+        cell: [
+            ClassRejection(scene_class=c.label, rejected=rejected[cell][c], judged=counts[c])
+            for c in sorted(counts)
+        ]
+        for cell, counts in judged.items()
+    }
 
 
 def quarantine_of(receipts: Sequence[Receipt]) -> Iterable[QuarantineCount]:

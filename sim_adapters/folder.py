@@ -24,6 +24,7 @@ from typing import ClassVar
 from parhelion.pipeline.bad_frame import BadFrame, Reason
 from parhelion.pipeline.contracts import FrameRef, PartConfig
 from parhelion.pipeline.frame import Frame
+from parhelion.pipeline.seeds import digest
 from parhelion.sim_adapters._image_files import IMAGE_SUFFIXES, file_inside, read_limited
 from parhelion.sim_adapters._recorded_frame import (
     LAYER_NAMES,
@@ -72,7 +73,9 @@ class Folder:
     def index(self) -> Sequence[FrameRef]:
         """All frames by native id, bad ones included. Raises FileNotFoundError without a folder."""
         return [
-            FrameRef(native_id=entry.native_id, group_id=self._group(entry))
+            FrameRef(
+                native_id=entry.native_id, group_id=self._group(entry), stamp=self._stamp(entry)
+            )
             for entry in self._entries.values()
         ]
 
@@ -150,6 +153,16 @@ class Folder:
             match = re.search(self.config.group_pattern, entry.native_id)
             found = match.group(1) if match else ""
         return f"{self.dataset}/{found or Path(entry.native_id).parent.as_posix()}"
+
+    def _stamp(self, entry: Entry) -> str:
+        """Changes with the metadata row and with size or time of the image and its layers."""
+        image = entry.folder / entry.name
+        try:
+            layers = [self._layer_file(image, layer) for layer in LAYER_NAMES]
+        except BadFrame:
+            layers = []  # a link that leaves the folder; `read` refuses it
+        states = [p.stat() for p in (image, *filter(None, layers)) if p.is_file()]
+        return digest(dict(entry.row), [[s.st_size, s.st_mtime_ns] for s in states])[:16]
 
     def _relative(self, path: Path) -> str:
         return path.relative_to(self.root).as_posix()

@@ -82,8 +82,9 @@ class ParquetImages:
 
     def index(self) -> Sequence[FrameRef]:
         """All rows of all files. Raises FileNotFoundError where there is no file."""
+        stamps = {file: _stamp(file) for file in {entry.file for entry in self._entries.values()}}
         return [
-            FrameRef(native_id=native_id, group_id=entry.group_id)
+            FrameRef(native_id=native_id, group_id=entry.group_id, stamp=stamps[entry.file])
             for native_id, entry in self._entries.items()
         ]
 
@@ -250,6 +251,11 @@ def _our_frame(row: dict[str, Any]) -> Frame:
         raise
     except (ValidationError, KeyError, TypeError, ValueError) as error:
         raise BadFrame(Reason.BAD_METADATA, f"wanted a row of ours, got {error}") from error
+
+
+def _stamp(file: Path) -> str:
+    state = file.stat()
+    return f"{state.st_size}-{state.st_mtime_ns}"
 
 
 PART = ParquetImages

@@ -1,10 +1,12 @@
 """Small frames for tests, made on the spot."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import settings
+from image_folder import write_street
 
 from parhelion.pipeline.conditions import Conditions, Weather
 from parhelion.pipeline.frame import Camera, Frame, SceneObject
@@ -83,3 +85,9 @@ def frame() -> Frame:
 def frames() -> Callable[[int], list[Frame]]:
     """N frames of n groups."""
     return lambda n: [make_frame(seed) for seed in range(n)]
+
+
+@pytest.fixture
+def street(tmp_path: Path) -> Path:
+    """An image folder of two sound frames."""
+    return write_street(tmp_path)
