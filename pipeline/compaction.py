@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from parhelion.pipeline.contracts import FrameKey
-from parhelion.pipeline.engine import Chunk, ChunkResult, Spec, Stage
-from parhelion.pipeline.receipts import Receipt, stage_output_digest
+from parhelion.pipeline.engine import ChunkResult, Spec, Stage
+from parhelion.pipeline.receipts import Chunk, Receipt, stage_output_digest
 from parhelion.pipeline.schema import SCHEMA_VERSION
 from parhelion.pipeline.seeds import canonical_json
 from parhelion.pipeline.shards import ShardWriter, read_keys, read_tables

@@ -13,7 +13,7 @@ from parhelion.pipeline.compaction import (
 from parhelion.pipeline.contracts import FrameKey, Progress, silent
 from parhelion.pipeline.croissant import croissant
 from parhelion.pipeline.dataset_card import About, card
-from parhelion.pipeline.engine import Chunk, Executor, run_chunks
+from parhelion.pipeline.engine import Executor, run_chunks
 from parhelion.pipeline.files import discard, replacing, write_json, write_text
 from parhelion.pipeline.manifest import (
     MANIFEST,
@@ -25,7 +25,7 @@ from parhelion.pipeline.manifest import (
 )
 from parhelion.pipeline.quarantine import QuarantineRow
 from parhelion.pipeline.quarantine_table import write_quarantine
-from parhelion.pipeline.receipts import Receipt
+from parhelion.pipeline.receipts import Chunk, Receipt
 from parhelion.pipeline.schema import SCHEMA_VERSION
 from parhelion.pipeline.seeds import digest
 from parhelion.pipeline.shards import StoredFrames

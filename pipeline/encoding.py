@@ -37,7 +37,8 @@ def image_to_bytes(image: NDArray[np.uint8], image_format: ImageFormat = "png") 
 
 def image_from_bytes(data: bytes) -> NDArray[np.uint8]:
     """PNG or JPEG -> (H, W, 3) uint8 sRGB. Raises BadFrame(UNREADABLE_IMAGE)."""
-    return cv2.cvtColor(_decoded(data, cv2.IMREAD_COLOR, "image"), cv2.COLOR_BGR2RGB)
+    bgr = _decoded(data, cv2.IMREAD_COLOR, "image")
+    return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), dtype=np.uint8)
 
 
 def bytes_layer_to_bytes(layer: NDArray[np.uint8]) -> bytes:
@@ -75,13 +76,13 @@ def instances_from_bytes(data: bytes, remap: Sequence[int] | None) -> NDArray[np
     places = _layer(data, "instances", np.uint16)
     if remap is None:
         return places.astype(np.int32)
-    table = np.asarray(remap, dtype=np.int32)
+    table: NDArray[np.int32] = np.asarray(remap, dtype=np.int32)
     if places.max(initial=0) >= len(table):
         raise BadFrame(
             Reason.UNREADABLE_LAYER,
             f"instances: wanted places below {len(table)} in the remap, got {places.max()}",
         )
-    return table[places]
+    return np.take(table, places)
 
 
 def depth_to_bytes(depth: NDArray[np.float32]) -> bytes:
