@@ -73,7 +73,7 @@ DUSK = HourLight(
     brightest=0.17,
 )
 NIGHT = HourLight(
-    gain=(0.034, 0.040, 0.062),
+    gain=(0.046, 0.053, 0.078),
     sun=0.0,
     zenith=(0.003, 0.005, 0.014),
     horizon=(0.018, 0.019, 0.030),
@@ -83,7 +83,7 @@ NIGHT = HourLight(
     windows=0.5,
     vehicles=1.0,
     stars=0.35,
-    noise=0.7,
+    noise=0.5,
     brightest=0.11,
 )
 _KEYS = ((4.8, NIGHT), (6.0, DAWN), (7.5, DAY), (17.5, DAY), (19.2, DUSK), (20.8, NIGHT))

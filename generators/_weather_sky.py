@@ -24,6 +24,13 @@ from parhelion.generators._surface import OPEN_GROUND, Surface, noise
 from parhelion.generators._weather_shadows import level_shadows
 from parhelion.pipeline.scene_class import SceneClass
 
+# What is thin and grey before the sky must not be taken for it.
+_THIN = (
+    SceneClass.POLE,
+    SceneClass.STREET_LIGHT,
+    SceneClass.TRAFFIC_LIGHT,
+    SceneClass.TRAFFIC_SIGN,
+)
 _LEAST = 1e-4  # keeps logarithms finite; a tenth of a grey level
 
 
@@ -92,7 +99,8 @@ def sky_share(linear: Linear, surface: Surface) -> Plane:
     colour = cv2.blur(linear * sky[..., None], (9, 9)) / weight[..., None]
     away = np.abs(linear - colour).sum(axis=2) / (colour.sum(axis=2) + np.float32(1e-3))
     like = np.exp(-((away / np.float32(0.45)) ** 2)) * near
-    return np.maximum(sky, np.where(surface.is_a(*OPEN_GROUND), 0, like)).astype(np.float32)
+    whole = surface.is_a(*OPEN_GROUND, *_THIN)
+    return np.maximum(sky, np.where(whole, 0, like)).astype(np.float32)
 
 
 def dome(surface: Surface, sky: Dome, random: np.random.Generator) -> Linear:

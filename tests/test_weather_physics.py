@@ -15,10 +15,10 @@ from parhelion.generators._surface import Surface
 from parhelion.generators._weather_fog import Fog, fogged, transmission
 from parhelion.generators._weather_night import Lights, bloomed, glow, irradiance, sensor_noise
 from parhelion.generators._weather_rain import Rain, Wet, mirror, rained, wetted
-from parhelion.generators._weather_sky import Daylight, relit
+from parhelion.generators._weather_sky import Daylight, relit, sky_share
 from parhelion.generators._weather_snow import Cover, Flakes, covered, snow_share, snowed
 from parhelion.pipeline.frame import Frame
-from parhelion.pipeline.scene_class import SceneClass
+from parhelion.pipeline.scene_class import FINE, SceneClass
 from parhelion.pipeline.seeds import rng
 
 
@@ -199,3 +199,13 @@ def test_lamps_light_the_ground_below_them_and_nothing_in_the_sky() -> None:
         to_linear(make_frame(0).image), surface, Lights(street=0, own=0, vehicles=0), rng("t")
     )
     assert dark.spots == ()
+
+
+def test_a_grey_pole_before_a_grey_sky_is_not_taken_for_sky(frame: Frame) -> None:
+    assert frame.stencil is not None
+    stencil = frame.stencil.copy()
+    stencil[2:, 20] = SceneClass.POLE
+    parent = replace(frame, stencil=stencil, label_space=FINE, instances=None, objects=())
+    share = sky_share(np.full((*frame.size, 3), 0.5, np.float32), Surface(parent))
+    assert (share[stencil == SceneClass.POLE] == 0).all()
+    assert (share[stencil == SceneClass.SKY] == 1).all()
