@@ -71,7 +71,7 @@ class Killer:
         for stage in STAGES[:-1]:
             ends.append(max((self.whole / r).stat().st_mtime for r in self.receipts[stage]))
         ends.append((self.whole / "dataset/manifest.json").stat().st_mtime)
-        pairs = zip(STAGES, ends, ends[1:], strict=True)
+        pairs = zip(STAGES, ends[:-1], ends[1:], strict=True)
         return {stage: max(after - before, 0.02) for stage, before, after in pairs}
 
     def begun(self, folder: Path, stage: str) -> bool:

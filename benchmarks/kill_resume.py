@@ -3,18 +3,22 @@
 (a) a small run dies at every single write, flush, rename and removal; (b) `parhelion augment` is
 killed from outside 20 times, in every stage, its main process alone, one worker, or the whole
 group; then one byte of a shard is flipped, and one chunk deleted. `--quick` takes every tenth step
-and five kills. `--folder` keeps the results of kills, so that a broken-off benchmark goes on.
+and five kills. `--folder` keeps what was found, so that a broken-off benchmark goes on.
 """
 
+import json
 import os
 import sys
 import tempfile
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 
 from _figures import Figure, arguments, report
 from _kill_signals import STAGES, TARGETS, Kill, Killer, kill_and_keep
 from _kill_steps import EveryStep, kill_at_every_step
+
+from parhelion.pipeline.files import write_json
 
 PACKAGES = ("numpy", "prefect", "pyarrow", "torch")
 KILLS_PER_STAGE = 4
@@ -28,6 +32,15 @@ def kills(per_stage: int) -> list[Kill]:
         Kill(stage, TARGETS[i % len(TARGETS)], SHARES[round_])
         for i, (stage, round_) in enumerate(order)
     ]
+
+
+def steps_and_keep(kept: Path, work: Path, every: int) -> EveryStep:
+    """Part (a), or what a benchmark that was broken off has kept of it."""
+    if kept.exists():
+        return EveryStep(**json.loads(kept.read_text()))
+    found = kill_at_every_step(work, every)
+    write_json(kept, asdict(found))
+    return found
 
 
 def step_figures(found: EveryStep) -> dict[str, Figure]:
@@ -77,9 +90,9 @@ def main() -> int:
     os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
     per_stage = 1 if chosen.quick else KILLS_PER_STAGE
     with tempfile.TemporaryDirectory(prefix="kill-resume-") as folder:
-        steps = kill_at_every_step(Path(folder), every=10 if chosen.quick else 1)
         work = chosen.folder or Path(folder) / "timed"
         work.mkdir(parents=True, exist_ok=True)
+        steps = steps_and_keep(work / "steps.json", Path(folder), 10 if chosen.quick else 1)
         killer = Killer(work)
         results = [
             kill_and_keep(killer, kill, number) for number, kill in enumerate(kills(per_stage))

@@ -6,7 +6,7 @@ and their rows come, whatever worker made them.
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from parhelion.pipeline.contracts import FrameKey
@@ -20,26 +20,27 @@ from parhelion.pipeline.splits import splits_by_group
 WORK = "parhelion.pipeline.compaction:write_shard"
 PACKAGES = ("pyarrow",)
 
-Place = tuple[str, int]  # a file of the run (relative path) and the number of a row in it
+Range = tuple[str, int, int]  # file of the run (relative path), first row, row after the last
 
 
-@dataclass(frozen=True)
+@dataclass
 class SplitPlan:
-    """Where the rows of one split are, and what they are."""
+    """Where the rows of one split are, and what they are; grows with files, not with frames."""
 
-    places: tuple[Place, ...]
-    keys: tuple[FrameKey, ...]
+    ranges: list[Range] = field(default_factory=list)
+    rows: int = 0
+    groups: set[str] = field(default_factory=set)
+    cells: Counter[tuple[str, str]] = field(default_factory=Counter)  # frames by (cell, kind)
 
-    @property
-    def groups(self) -> int:
-        """How many groups it has."""
-        return len({key.group_id for key in self.keys})
-
-    @property
-    def cells(self) -> dict[tuple[str, str], int]:
-        """Frames by (cell, kind), sorted."""
-        counted = Counter((key.conditions.cell, key.kind) for key in self.keys)
-        return dict(sorted(counted.items()))
+    def add(self, file: str, row: int, key: FrameKey) -> None:
+        """One more row, after all that are there."""
+        if self.ranges and self.ranges[-1][0] == file and self.ranges[-1][2] == row:
+            self.ranges[-1] = (file, self.ranges[-1][1], row + 1)
+        else:
+            self.ranges.append((file, row, row + 1))
+        self.rows += 1
+        self.groups.add(key.group_id)
+        self.cells[key.conditions.cell, key.kind] += 1
 
 
 def plan_splits(run_folder: Path, receipts: Sequence[Receipt]) -> dict[str, SplitPlan]:
@@ -47,21 +48,18 @@ def plan_splits(run_folder: Path, receipts: Sequence[Receipt]) -> dict[str, Spli
 
     Raises GroupInTwoSplits, and ValueError where two rows have one frame id.
     """
-    found: dict[str, tuple[list[Place], list[FrameKey]]] = {}
+    plans: dict[str, SplitPlan] = {}
+    seen: set[str] = set()
     for receipt in receipts:
         for row, key in enumerate(read_keys(receipt.path(run_folder))):
-            places, keys = found.setdefault(key.split, ([], []))
-            places.append((receipt.file, row))
-            keys.append(key)
-    everything = [key for _, keys in found.values() for key in keys]
-    splits_by_group((key.group_id, key.split) for key in everything)
-    twice = [name for name, n in Counter(key.frame_id for key in everything).items() if n > 1]
-    if twice:
-        raise ValueError(f"a frame is stored once, got {len(twice)} ids twice: {twice[:3]}")
-    return {
-        split: SplitPlan(tuple(places), tuple(keys))
-        for split, (places, keys) in sorted(found.items())
-    }
+            if key.frame_id in seen:
+                raise ValueError(
+                    f"a frame is stored once, got {key.frame_id} again: {receipt.file}"
+                )
+            seen.add(key.frame_id)
+            plans.setdefault(key.split, SplitPlan()).add(receipt.file, row, key)
+    splits_by_group((group, split) for split, plan in plans.items() for group in plan.groups)
+    return dict(sorted(plans.items()))
 
 
 def write_stage(receipts: Sequence[Receipt], rows_per_shard: int) -> Stage:
@@ -81,17 +79,16 @@ def shard_chunks(
     """One chunk per shard; its file is `data`/{split}-{number}-of-{count}.parquet."""
     chunks: list[Chunk] = []
     for split, plan in plans.items():
-        count = -(-len(plan.places) // rows_per_shard)
-        for number in range(count):
-            places = plan.places[number * rows_per_shard : (number + 1) * rows_per_shard]
+        shards = list(_packed(plan.ranges, rows_per_shard))
+        for number, ranges in enumerate(shards):
             chunks.append(
                 Chunk(
                     stage=stage.name,
                     stage_digest=stage.digest,
                     key=f"{split}-{number:05d}",
-                    spec=canonical_json(_ranges(places)),
+                    spec=canonical_json(ranges),
                     work=WORK,
-                    file=f"{data}/{split}-{number:05d}-of-{count:05d}.parquet",
+                    file=f"{data}/{split}-{number:05d}-of-{len(shards):05d}.parquet",
                     folder=run_folder,
                 )
             )
@@ -103,15 +100,20 @@ def split_of_key(key: str) -> str:
     return key.rpartition("-")[0]
 
 
-def _ranges(places: Sequence[Place]) -> list[tuple[str, int, int]]:
-    """Places in a row of one file, as (file, first row, row after the last)."""
-    ranges: list[tuple[str, int, int]] = []
-    for file, row in places:
-        if ranges and ranges[-1][0] == file and ranges[-1][2] == row:
-            ranges[-1] = (file, ranges[-1][1], row + 1)
-        else:
-            ranges.append((file, row, row + 1))
-    return ranges
+def _packed(ranges: Sequence[Range], rows_per_shard: int) -> Iterator[list[Range]]:
+    """The ranges cut where a shard is full."""
+    shard: list[Range] = []
+    room = rows_per_shard
+    for file, first, stop in ranges:
+        while first < stop:
+            taken = min(stop - first, room)
+            shard.append((file, first, first + taken))
+            first, room = first + taken, room - taken
+            if room == 0:
+                yield shard
+                shard, room = [], rows_per_shard
+    if shard:
+        yield shard
 
 
 def write_shard(spec: Spec, chunk: Chunk) -> ChunkResult:
@@ -127,7 +129,7 @@ def write_shard(spec: Spec, chunk: Chunk) -> ChunkResult:
     return ChunkResult(write=write)
 
 
-def _files(ranges: Sequence[tuple[str, int, int]]) -> Iterator[tuple[str, list[int]]]:
+def _files(ranges: Sequence[Range]) -> Iterator[tuple[str, list[int]]]:
     """The rows of each file; ranges of one file follow each other in ascending order."""
     waiting: tuple[str, list[int]] | None = None
     for file, first, stop in ranges:

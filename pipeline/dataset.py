@@ -94,7 +94,7 @@ def _split_entries(
         )
         shards[split_of_key(receipt.key)].append(entry)
     return {
-        split: SplitEntry(rows=len(plan.places), groups=plan.groups, shards=tuple(shards[split]))
+        split: SplitEntry(rows=plan.rows, groups=len(plan.groups), shards=tuple(shards[split]))
         for split, plan in plans.items()
     }
 

@@ -65,7 +65,7 @@ def _front_matter(about: About, plans: Mapping[str, SplitPlan]) -> str:
 
 
 def _split_table(plans: Mapping[str, SplitPlan]) -> str:
-    rows = [(split, len(plan.places), plan.groups) for split, plan in plans.items()]
+    rows = [(split, plan.rows, len(plan.groups)) for split, plan in plans.items()]
     said = "A group is a scene or a sequence; all its frames are in one split."
     return f"## Splits\n\n{_table(('split', 'frames', 'groups'), rows)}\n\n{said}"
 
@@ -73,7 +73,7 @@ def _split_table(plans: Mapping[str, SplitPlan]) -> str:
 def _cell_table(plans: Mapping[str, SplitPlan]) -> str:
     counted = {split: plan.cells for split, plan in plans.items()}
     cells = sorted({cell for cells in counted.values() for cell in cells})
-    rows = [(*cell, *(counted[split].get(cell, 0) for split in plans)) for cell in cells]
+    rows = [(*cell, *(counted[split][cell] for split in plans)) for cell in cells]
     return f"## Conditions\n\n{_table(('weather/time of day', 'origin', *plans), rows)}"
 
 
