@@ -164,8 +164,7 @@ def fitted_image(image: Image, width: int, height: int) -> Image:
     h, w = image.shape[:2]
     shrinks = width <= w and height <= h
     how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    resized: Image = cv2.resize(image, (width, height), interpolation=how)
-    return resized
+    return np.asarray(cv2.resize(image, (width, height), interpolation=how), dtype=np.uint8)
 
 
 def class_indices(

@@ -76,14 +76,14 @@ class Examples:
                 counts = np.bincount(target[target != IGNORE], minlength=len(pixels))
                 pixels += share * counts / len(chosen)
         weights = np.sqrt(pixels.max() / np.maximum(pixels, 1e-9))
-        return np.minimum(weights, RAREST).astype(np.float32)
+        return np.asarray(np.minimum(weights, RAREST), dtype=np.float32)
 
     def _sets(self, random: np.random.Generator) -> list[int]:
         """Which set each place of a batch is drawn from; counts within one of the shares."""
         shares = np.array([share for _, share in self._mix], dtype=np.float64)
         places = (random.random() + np.arange(self.settings.batch)) / self.settings.batch
         found = np.searchsorted(np.cumsum(shares / shares.sum()), places, side="right")
-        return np.minimum(found, len(shares) - 1).tolist()
+        return [int(place) for place in np.minimum(found, len(shares) - 1)]
 
     def _draw(self, s: int, random: np.random.Generator) -> int:
         cells = self._cells[s]
@@ -128,10 +128,8 @@ def _jittered(
     gain = random.uniform(1 - reach, 1 + reach) * random.uniform(1 - reach / 2, 1 + reach / 2, 3)
     levels = np.arange(256, dtype=np.float64)
     table = ((levels - 128) * contrast + 128)[:, None] * gain
-    shaded: NDArray[np.uint8] = cv2.LUT(
-        np.ascontiguousarray(image), np.clip(table, 0, 255).astype(np.uint8)[None]
-    )
-    return shaded
+    levels_table = np.clip(table, 0, 255).astype(np.uint8)[None]
+    return np.asarray(cv2.LUT(np.ascontiguousarray(image), levels_table), dtype=np.uint8)
 
 
 def _by_cell(frames: FrameSet) -> Sequence[list[int]]:

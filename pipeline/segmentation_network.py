@@ -114,7 +114,7 @@ def weights_bytes(network: nn.Module) -> bytes:
 def with_weights(network: nn.Module, path: Path) -> nn.Module:
     """The network with the weights of a file, ready to read."""
     network.load_state_dict(safetensors.torch.load_file(path))
-    return network.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload, no-any-return]
+    return network.to(memory_format=torch.channels_last).eval()
 
 
 def _update(
@@ -134,7 +134,7 @@ def _update(
         logits = network(_input(images, device))
     loss = nn.functional.cross_entropy(logits.float(), y, weight=weights, ignore_index=IGNORE)
     adam.zero_grad(set_to_none=True)
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]
     adam.step()
 
 
