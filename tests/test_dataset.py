@@ -142,7 +142,7 @@ def test_a_group_in_two_splits_is_refused(tmp_path):
 
 
 def test_a_frame_that_comes_twice_is_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"stored once, got \w{32} again in chunks/draw/00001"):
+    with pytest.raises(ValueError, match=r"stored once, got \w{32} again: chunks/draw/00001"):
         written(tmp_path, [SPECS[0], {"seeds": [2], "split": "train"}])
 
 
