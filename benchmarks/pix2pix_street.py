@@ -30,7 +30,7 @@ from parhelion.pipeline.gate_scores import agreement, read
 from parhelion.pipeline.jackknife import jackknife_interval
 from parhelion.pipeline.kid import leave_one_group_out
 from parhelion.pipeline.scene_class import colourise
-from parhelion.pipeline.seeds import seed_of
+from parhelion.pipeline.seeds import digest, seed_of
 from parhelion.pipeline.segmentation import (
     Segmenter,
     SegmenterSettings,
@@ -55,7 +55,9 @@ ASKED = tuple(name for name in CONDITIONS if name != "day")
 Arm = Literal["gan", "l1"]
 Figures = dict[str, Figure]
 Look = Callable[[Sequence[Image]], NDArray[np.float32]]  # pictures -> features (n, d)
-SETTINGS = Pix2PixConfig(steps=1500, min_frames_per_cell=20)
+SETTINGS = Pix2PixConfig(
+    steps=1000, layers=("stencil", "instances", "depth", "emissive"), min_frames_per_cell=20
+)
 ORACLE = SegmenterSettings(width=192, height=112, steps=300)
 FULL, QUICK = (1, 2), (1,)  # seeds of training
 
@@ -85,9 +87,15 @@ def fitted(arm: Arm, seed: int, train: StoredFrames) -> Pix2Pix:
         if done % 50 == 0:
             print(f"\rtraining {arm}, seed {seed}: {done}/{total}", end="", flush=True)
 
-    part.fit(TrainingData(source=day, target=others), WORK / f"{arm}-{seed}", seed, progress)
+    work = _work(train) / f"{arm}-{seed}"
+    part.fit(TrainingData(source=day, target=others), work, seed, progress)
     print()
     return part
+
+
+def _work(frames: StoredFrames) -> Path:
+    """Where trainings on these frames keep their state."""
+    return WORK / digest([key.frame_id for key in frames.keys])[:12]
 
 
 def drawn(
@@ -244,7 +252,7 @@ def oracles(judge: StoredFrames) -> tuple[ConditionOracle, Segmenter]:
     condition = ConditionOracle(tuple(CONDITIONS), seed=1)
     condition.fit([frame.image for _, frame in true], [name for name, _ in true])
     classes = common_classes(label_spaces(judge))
-    return condition, fit_segmenter([(judge, 1.0)], classes, ORACLE, 1, WORK / "segmenter")
+    return condition, fit_segmenter([(judge, 1.0)], classes, ORACLE, 1, _work(judge) / "segmenter")
 
 
 def wishes_of(test: StoredFrames) -> list[tuple[str, Frame]]:
@@ -301,15 +309,18 @@ def save_pictures(gan: Drawn, l1: Drawn, alone: Drawn, test: StoredFrames) -> No
 
 
 def main() -> int:
-    quick = arguments(__doc__ or "").parse_args().quick
+    parser = arguments(__doc__ or "")
+    parser.add_argument("--quality", choices=("preview", "full"), default="full")
+    given = parser.parse_args()
     one_thread()
-    train, judge, test = (rendered(scenes, STREET) for scenes in (TRAIN, JUDGE, TEST))
+    street = STREET.model_copy(update={"quality": given.quality})
+    train, judge, test = (rendered(scenes, street) for scenes in (TRAIN, JUDGE, TEST))
     figures: Figures = {}
-    for seed in QUICK if quick else FULL:
+    for seed in QUICK if given.quick else FULL:
         parts: dict[Arm, Pix2Pix] = {arm: fitted(arm, seed, train) for arm in ("gan", "l1")}
         found = measured(parts, test, judge)
         figures |= {f"seed {seed}: {name}": figure for name, figure in found.items()}
-    return report("pix2pix_street", figures, quick, ("mitsuba", "numpy", "torch"))
+    return report("pix2pix_street", figures, given.quick, ("mitsuba", "numpy", "torch"))
 
 
 if __name__ == "__main__":

@@ -70,7 +70,7 @@ class Pix2PixConfig(PartConfig):
 
     # Training
     steps: Positive = 400  # updates of both networks
-    crop_px: Positive = 96  # side of the training crops, pixels
+    crop_px: Positive = 64  # side of the training crops, pixels
     batch_size: Positive = 4  # crops per batch
     accumulate: Positive = 1  # batches per update
     learning_rate: AboveZero = 5e-4  # of G, Adam
@@ -81,11 +81,11 @@ class Pix2PixConfig(PartConfig):
     l1_weight: Weight = 5.0  # of pixel distance beside the others, in units of half the range
     diversity_weight: Weight = 2.0
     diversity_grey_levels: AboveZero = 8.0  # wanted between two seeds, mean
-    diversity_every: Positive = 2  # steps between draws of a second picture
+    diversity_every: Positive = 4  # steps between draws of a second picture
     augment: tuple[Augmentation, ...] = ("colour", "translation", "cutout")  # before D
     parent_dropout: Share = 0.25  # crops drawn without their parent, so that p(x | y) is learnt too
     told_dropout: Share = 0.5  # crops whose hour, or physical numbers, are withheld
-    ema_decay: Share = 0.995  # of the averaged weights, which draw
+    ema_decay: Share = 0.99  # of the averaged weights, which draw
 
     # Machine
     device: Device = "auto"  # a GPU where there is one
