@@ -1,29 +1,44 @@
 """Starting a run: answered from its manifest where it is done, else through the flow."""
 
+import os
+import time
 from pathlib import Path
 
 from parhelion.flows._server import prefect_server
+from parhelion.pipeline.receipts import timings
 from parhelion.pipeline.run_config import RunConfig
 
 
 def launch(config: RunConfig, folder: Path, *, workers: int, until: str) -> None:
-    """Runs `config` in `folder` up to stage `until`, and prints where the results lie."""
+    """Runs `config` in `folder` up to stage `until`; prints costs and where the results lie."""
     from parhelion.pipeline.run import finished_run
 
     done = finished_run(config, folder) if until == "report" else None
     if done is not None:
         _say(done.lines, "nothing to do: the manifest matches")
         return
+    start = time.monotonic()
     with prefect_server(folder.parent / ".prefect") as server:
         if server is not None:
             server.wait()
         from parhelion.flows.augment import augment
 
-        paths = augment(config, str(folder), workers, until)
-    _say(paths, "done")
+        lines = augment(config, str(folder), workers, until)
+    _say_costs(folder, time.monotonic() - start)
+    _say(lines, "done")
 
 
-def _say(paths: dict[str, str], verdict: str) -> None:
+def _say_costs(folder: Path, wall_s: float) -> None:
+    """Seconds of every stage, summed over its workers, and of the whole command."""
+    print(f"{'stage':20} {'wall s':>8} {'CPU s':>8}")  # noqa: T201
+    for stage, cost in timings(folder).items():
+        print(f"{stage:20} {cost.wall_s:8.1f} {cost.cpu_s:8.1f}")  # noqa: T201
+    spent = os.times()
+    cpu_s = spent.user + spent.system + spent.children_user + spent.children_system
+    print(f"{'this command':20} {wall_s:8.1f} {cpu_s:8.1f}")  # noqa: T201
+
+
+def _say(lines: dict[str, str], verdict: str) -> None:
     print(verdict)  # noqa: T201
-    for name, path in paths.items():
-        print(f"{name:10} {path}")  # noqa: T201
+    for name, value in lines.items():
+        print(f"{name:10} {value}")  # noqa: T201
