@@ -16,7 +16,7 @@ class RunFolderBusy(RuntimeError):
 
 @contextmanager
 def run_lock(run_folder: Path) -> Iterator[None]:
-    """Holds the folder and clears what a killed run left half written. Raises RunFolderBusy.
+    """Holds the folder, and clears what was left half written. Raises RunFolderBusy.
 
     The kernel lets the lock go when its holder ends; no stale lock is ever left to remove by hand.
     """
@@ -30,4 +30,7 @@ def run_lock(run_folder: Path) -> Iterator[None]:
                 "another folder"
             ) from error
         discard_drafts(run_folder)
-        yield
+        try:
+            yield
+        finally:
+            discard_drafts(run_folder)  # of workers that were killed while this run went on

@@ -219,6 +219,13 @@ def test_a_folder_has_one_run_at_a_time(tmp_path):
         pass
 
 
+def test_drafts_of_dead_workers_are_cleared_when_a_run_ends(tmp_path):
+    with run_lock(tmp_path):
+        (tmp_path / ".x.1-ab.draft").write_bytes(b"half")
+    assert list(tmp_path.glob("*.draft")) == []
+    assert [p.name for p in tmp_path.iterdir()] == [".lock"]
+
+
 def test_a_killed_run_leaves_no_lock_and_no_drafts(tmp_path):
     killed = (
         "import os, signal, sys\nfrom pathlib import Path\n"
