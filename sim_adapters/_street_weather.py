@@ -19,7 +19,6 @@ from parhelion.sim_adapters._street_sky import horizon_radiance
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722], dtype=np.float32)
 FOG_TOP_M = 90.0  # how much air a ray straight up crosses before the dome
 NIGHT_BALANCE = 0.3  # share of the lamps' colour that the camera takes out
-FORWARD = 2.2  # droplets send this much more towards a viewer who faces the lamp
 PATCHES_M = 45.0  # size of denser and thinner swathes of fog
 RAIN_SPEED_M_S = 7.5
 SHUTTER_S = 1 / 60
@@ -39,7 +38,8 @@ def between(
     airlight = horizon_radiance(air, rays.reshape(-1, 3)).reshape(rays.shape)
     length = np.minimum(depth / _z_per_m(rays), FOG_TOP_M / np.maximum(rays[..., 2], 0.03))
     patchy = air.extinction_per_m * _patches(air, rays, length.min(axis=0), origin)
-    glow = _lamp_airlight(lights, rays, length.min(axis=0), origin, air)
+    ends = (length.min(axis=0), length.max(axis=0))  # both, so that edges stay smooth
+    glow = np.mean([_lamp_airlight(lights, rays, end, origin, air) for end in ends], axis=0)
     kept = np.exp(-patchy * length).mean(axis=0)[..., None]
     hazy = linear * kept + airlight * (1 - kept) + glow
     nearest = depth.min(axis=0)
@@ -66,10 +66,11 @@ def _exposure(linear: Floats, air: Ambience) -> float:
     sky and lamps from deciding alone.
     """
     luminance = (linear @ LUMINANCE).ravel()
-    low, high = np.percentile(luminance, (5, 90))
+    low, high = np.percentile(luminance, (5, 93))
     average = np.exp(np.log(np.clip(luminance, low, high) + 1e-5).mean())
-    key = 0.062 + 0.138 * air.daylight**1.6
+    key = 0.041 + 0.134 * air.daylight**1.5
     key *= 1 - 0.9 * max(air.gloom - 0.3, 0) * air.daylight
+    key *= 1 + 0.5 * (1 - air.daylight) * np.exp(-air.visibility_m / 250)
     key *= 1 + 0.45 * air.snow_cover * (0.3 + 0.7 * air.daylight)
     return float(key / average)
 
@@ -130,7 +131,7 @@ def _lamp_airlight(
         h = np.sqrt(np.maximum((to @ to) - along**2, 0.15**2)).astype(np.float32)
         path = np.arctan((length - along) / h) + np.arctan(along / h)
         cone = 1 - np.cos(np.radians(min(light.cutoff_deg, 80) * 0.8))
-        faded = np.exp(-beta * np.linalg.norm(to)) * beta / (4 * np.pi) * cone * FORWARD
+        faded = np.exp(-beta * np.linalg.norm(to)) * beta / (4 * np.pi) * cone
         glow += (path / h)[..., None] * (faded * np.array(light.intensity)).astype(np.float32)
     return glow
 
