@@ -26,7 +26,6 @@ from parhelion.sim_adapters._street_mesh import Part, Thing, View
 
 Number = TypeVar("Number", bound=np.generic)
 
-LENSES = frozenset({"lens_lamp", "lens_headlight", "lens_tail", "lens_traffic"})
 LIT_FROM = 0.06  # irradiance (units of Light.intensity per m^2) from which a surface counts as lit
 NEAREST_M = 0.1  # what lies closer to the camera plane is projected as if it lay here
 MIN_PIXELS = 6  # objects with fewer visible pixels are dropped
@@ -143,13 +142,8 @@ def _table(values: list[int], nothing: int, dtype: type[Number]) -> NDArray[Numb
     return np.array([*values, nothing], dtype=dtype)
 
 
-def gives_light(part: Part) -> bool:
-    """Whether a part glows when the lights are on."""
-    return part.glow is not None or part.material in LENSES
-
-
 def _emissive(parts: tuple[Part, ...], surfaces: Surfaces, lamp: Floats) -> NDArray[np.uint8]:
-    gives = _table([GIVES_LIGHT * gives_light(p) for p in parts], 0, np.uint8)[surfaces.part]
+    gives = _table([GIVES_LIGHT * (p.glow is not None) for p in parts], 0, np.uint8)[surfaces.part]
     lit = np.where(lamp.max(axis=1) > LIT_FROM, np.uint8(IS_LIT), np.uint8(0))
     return np.asarray(gives | lit)
 
