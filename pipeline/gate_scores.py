@@ -81,13 +81,15 @@ def contrast(reading: Reading) -> float:
     """How much better the stencil fits than its own displaced and mirrored copies.
 
     For each alternative y' (moved by 8 px of 256 to either side, up, down; mirrored) the mean of
-    log p(y) - log p(y') over the pixels where they differ; the smallest of these. Above 0 where the
-    stencil lies on the image, below 0 where another position fits better. It compares a frame with
-    itself, so fog or night lower it, but do not turn its sign.
+    log p(y) - log p(y') over the pixels where they differ. The smallest of these falls below 0
+    where another position fits better; their mean falls to 0 for a stencil that lies nowhere on
+    the image, such as another frame's. Contrast is their sum, so one threshold bounds one error
+    rate. It compares a frame with itself: fog and night lower it, but do not turn its sign.
     """
     own = reading.own
     found = [_advantage(reading, own, other) for other in alternatives(reading.y)]
-    return min((a for a in found if a is not None), default=-float(np.log(FLOOR)))
+    known = [a for a in found if a is not None]
+    return float(min(known) + np.mean(known)) if known else -2 * float(np.log(FLOOR))
 
 
 def alternatives(y: Indices) -> Sequence[Indices]:
