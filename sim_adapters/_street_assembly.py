@@ -5,7 +5,7 @@ and glow become one part, whose colours turn into a small texture of swatches.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,7 +17,7 @@ from parhelion.sim_adapters._street_shapes import Mesh, merged
 
 
 class Texture:
-    """A picture (h, w, 3) float32 of linear albedo; compared by identity, so that a scene shares it."""
+    """A picture (h, w, 3) float32, linear albedo; equal only to itself, so that parts share it."""
 
     def __init__(self, image: NDArray[np.float32]) -> None:
         self.image = image
@@ -55,6 +55,14 @@ def through(
 ) -> list[Piece]:
     """All pieces through one linear map (3, 3) and a shift (3,)."""
     return [Piece(p.mesh.through(matrix, shift), p.surface) for p in pieces]
+
+
+def fused(pieces: Iterable[Piece]) -> list[Piece]:
+    """The same pieces, one for each distinct surface: cheap to move about."""
+    groups: dict[Surface, list[Mesh]] = {}
+    for piece in pieces:
+        groups.setdefault(piece.surface, []).append(piece.mesh)
+    return [Piece(merged(meshes), surface) for surface, meshes in groups.items()]
 
 
 def parts_of(pieces: Iterable[Piece], instance: int = 0) -> list[Part]:
@@ -98,7 +106,7 @@ def _swatched(pieces: list[Piece]) -> tuple[Mesh, list[Colour]]:
     for p in pieces:
         table = np.array([index.setdefault(c, len(index)) for c in p.surface.colours], np.int32)
         shade = 0 if p.mesh.shade is None else p.mesh.shade
-        meshes.append(replace(p.mesh.shaded(table[shade]), uv=None))
+        meshes.append(Mesh(p.mesh.vertices, p.mesh.faces).shaded(table[shade]))
     return merged(meshes), list(index)
 
 

@@ -11,7 +11,7 @@ from parhelion.pipeline.scene_class import SceneClass
 from parhelion.sim_adapters import _street_facade as facade
 from parhelion.sim_adapters import _street_palette as palette
 from parhelion.sim_adapters import _street_textures as textures
-from parhelion.sim_adapters._street_assembly import Piece, Surface, through
+from parhelion.sim_adapters._street_assembly import Piece, Surface, fused, through
 from parhelion.sim_adapters._street_facade import Style
 from parhelion.sim_adapters._street_layout import Character
 from parhelion.sim_adapters._street_palette import Random
@@ -118,7 +118,7 @@ def house(
         pieces += _pitched(random, style, roof, width, depth, height)
     else:
         pieces += _flat(random, style, stuff.flat, width, depth, height)
-    return pieces
+    return fused(pieces)
 
 
 def _front(

@@ -1,7 +1,7 @@
 """The body of a road vehicle: one lofted shell whose faces become paint, glass, lamps or trim.
 
 Vehicle axes: y forward, origin on the ground under the middle. Stations `s` count metres from the
-front bumper to the rear; rows run from the sill up the side, over the shoulder to the roof's middle.
+front bumper to the rear; rows run from the sill up the side, over the shoulder to mid-roof.
 """
 
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ class Body:
 
 @lru_cache(maxsize=32)
 def shell(body: Body) -> dict[int, Mesh]:
-    """The meshes of a body by kind (PAINT, GLASS, ...); each has shared vertices for smooth light."""
+    """The meshes of a body by kind (PAINT, GLASS, ...); vertices are shared for smooth light."""
     s = _stations(body)
     right = _section(body, s)  # (stations, rows, 3)
     left = right * (-1, 1, 1)

@@ -49,9 +49,7 @@ def _on_pavement(
     mates = 2 if random.random() < 0.22 else 1
     for i in range(mates):
         at = (x + 0.62 * i * -side, y + 0.1 * i)
-        if abs(at[0]) > kerb + layout.verge + 0.7 and _free(
-            places, at[0], at[1] * (1 if i == 0 else 1)
-        ):
+        if abs(at[0]) > kerb + layout.verge + 0.7 and _free(places, *at):
             _person(site, random, Pose(x=at[0], y=at[1], z=KERB_M, turn=turn), walks)
 
 

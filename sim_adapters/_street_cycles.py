@@ -19,6 +19,7 @@ from parhelion.sim_adapters._street_shapes import (
     boxes,
     ellipsoid,
     merged,
+    offset,
     revolved,
     rod,
     tube,
@@ -52,13 +53,13 @@ def bicycle(random: Random) -> list[Piece]:
     tyres = merged([_ring(WHEEL, 0.024, y) for y in (AXLE, -AXLE)])
     saddle = ellipsoid(SADDLE, (0.07, 0.13, 0.035), 8, 5)
     grips = merged(
-        [rod(BARS + (s * 0.2, 0, 0), BARS + (s * 0.3, -0.05, 0), 0.018) for s in (-1, 1)]
+        [rod(offset(BARS, s * 0.2), offset(BARS, s * 0.3, -0.05), 0.018) for s in (-1, 1)]
     )
     frame = _frame(random.random() < 0.4)
     bright = merged([
         *_spokes(WHEEL - 0.02, AXLE), *_spokes(WHEEL - 0.02, -AXLE),
-        rod(BARS - (0.22, 0, 0), BARS + (0.22, 0, 0), 0.014),
-        rod(CRANK - (0.09, 0.12, 0.11), CRANK + (0.09, 0.12, 0.11), 0.014, 5),
+        rod(offset(BARS, -0.22), offset(BARS, 0.22), 0.014),
+        rod(offset(CRANK, -0.09, -0.12, -0.11), offset(CRANK, 0.09, 0.12, 0.11), 0.014, 5),
     ]).shaded(1)  # fmt: skip
     guards = [box(0, -0.33, 0.78, 0.06, 0.03, 0.09)] if random.random() < 0.7 else []
     metal = Surface("metal", C, (paint, palette.RIM))
@@ -77,8 +78,9 @@ def _frame(low: bool) -> Mesh:
     head, seat = np.array([0, 0.36, 0.82]), np.array([0, -0.16, 0.8])
     top = CRANK + 0.55 * (seat - CRANK) if low else seat
     bars = [
-        rod(CRANK, head, 0.022), rod(top, head + (0, 0, 0.05), 0.02), rod(CRANK, SADDLE, 0.02),
-        rod(CRANK, rear, 0.015), rod(seat, rear, 0.013), rod(front, head, 0.02), rod(head, BARS, 0.016),
+        rod(CRANK, head, 0.022), rod(top, offset(head, z=0.05), 0.02), rod(CRANK, SADDLE, 0.02),
+        rod(CRANK, rear, 0.015), rod(seat, rear, 0.013), rod(front, head, 0.02),
+        rod(head, BARS, 0.016),
     ]  # fmt: skip
     return merged(bars)
 
@@ -89,9 +91,9 @@ def cyclist(random: Random) -> list[Piece]:
     pedals = CRANK + 0.17 * np.array(
         [(0, np.cos(phase + i * np.pi), np.sin(phase + i * np.pi)) for i in (0, 1)]
     )
-    ankles = pedals + [(-0.11, -0.05, 0.09), (0.11, -0.05, 0.09)]
+    ankles = pedals + np.array([(-0.11, -0.05, 0.09), (0.11, -0.05, 0.09)])
     lean = float(random.uniform(0.1, 0.3))
-    joints = _seated(SADDLE + (0, 0, 0.09), lean, ankles, BARS + (0, -0.03, 0.03), 0.24)
+    joints = _seated(offset(SADDLE, z=0.09), lean, ankles, offset(BARS, 0, -0.03, 0.03), 0.24)
     return _rider(random, joints)
 
 
@@ -126,7 +128,7 @@ def _rider(random: Random, joints: Joints, helmet: float = 0.55) -> list[Piece]:
     pieces = person(looks, joints, SceneClass.RIDER)
     if random.random() < helmet:
         colour = palette.pick(random, palette.TOP)
-        dome = ellipsoid(joints.neck + (0, 0.01, 0.22), (0.105, 0.14, 0.115), 12, 7)
+        dome = ellipsoid(offset(joints.neck, 0, 0.01, 0.22), (0.105, 0.14, 0.115), 12, 7)
         pieces.append(Piece(dome, Surface("plastic", SceneClass.RIDER, (colour,), smooth=True)))
     return pieces
 
@@ -146,7 +148,8 @@ def motorcycle(random: Random, driving: bool) -> list[Piece]:
         *(rod((s * 0.09, -0.68, 0.31), (s * 0.09, -0.1, 0.42), 0.03) for s in (-1, 1)),
         rod((-0.36, 0.38, 1.06), (0.36, 0.38, 1.06), 0.018),
         tube([(0.17, 0.05, 0.25), (0.19, -0.4, 0.28), (0.2, -0.85, 0.42)], (0.035, 0.055, 0.06), 8),
-        *(revolved([(0.2, -0.01), (0.2, 0.01)], 14).through(ABOUT_X, (0, y, 0.31)) for y in (0.7, -0.68)),
+        *(revolved([(0.2, -0.01), (0.2, 0.01)], 14).through(ABOUT_X, (0, y, 0.31))
+          for y in (0.7, -0.68)),
     ])  # fmt: skip
     mirrors = merged([ellipsoid((s * 0.34, 0.36, 1.2), (0.06, 0.02, 0.045), 8, 5) for s in (-1, 1)])
     head = Surface(

@@ -8,7 +8,7 @@ from parhelion.sim_adapters import _street_textures as textures
 from parhelion.sim_adapters._street_assembly import Piece, Surface, through
 from parhelion.sim_adapters._street_layout import BAY_M, KERB_M, SIDE_STREET_M, Layout
 from parhelion.sim_adapters._street_palette import Random
-from parhelion.sim_adapters._street_shapes import Floats, Mesh, grid, merged, polygon, quads
+from parhelion.sim_adapters._street_shapes import Floats, Mesh, grid, merged, offset, polygon, quads
 
 KERB_WIDTH = 0.2
 CORNER_M = 4.5  # radius of kerbs at a junction
@@ -79,14 +79,14 @@ def _block(
     outer = _outline(kerb, y0, y1, 0.0, corners)
     inner = _outline(kerb, y0, y1, KERB_WIDTH, corners)
     z = KERB_M + 0.006
-    rim = np.stack([outer * (1, 1, 0), outer * (1, 1, 0) + (0, 0, z), inner + (0, 0, z)])
+    rim = np.stack([outer, offset(outer, z=z), offset(inner, z=z)])
     edge = Surface("concrete", SceneClass.SIDEWALK, (palette.KERB,))
     corner = np.array([[kerb + SIDE_STREET_M, y1, 0], [kerb + SIDE_STREET_M, y0, 0]])
-    slab = np.concatenate([inner, corner[::-1]]) + (0, 0, KERB_M)
+    slab = offset(np.concatenate([inner, corner[::-1]]), z=KERB_M)
     # The outline runs towards +y with the road on its left: turned, it is counter-clockwise.
     slab = np.concatenate([slab[: len(inner)][::-1], slab[len(inner) :]])
     pieces = [
-        Piece(grid(rim.swapaxes(0, 1)[::-1].swapaxes(0, 1)), edge),
+        Piece(grid(rim[:, ::-1]), edge),
         Piece(polygon(slab, slab[:, :2] / textures.PAVING_M), paving),
     ]
     if layout.verge:

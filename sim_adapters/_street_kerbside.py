@@ -167,7 +167,9 @@ def _trees(site: Site, kerbs: tuple[Kerb, ...], random: Random) -> None:
             i = int(random.integers(4)) if mixed else int(random.integers(2))
             scale = float(random.uniform(0.75, 1.1)) * (0.85 if small else 1.0)
             inset = layout.verge / 2 + 0.2 if layout.verge else 0.9
-            set_tree(site, (near if close else far)[i], kerb.pose(y, inset), scale, random)
+            pose = kerb.pose(y, inset)
+            if not layout.crowds_a_camera(pose.x, y, 1.2, 1.2):
+                set_tree(site, (near if close else far)[i], pose, scale, random)
 
 
 def set_tree(site: Site, tree: list[Piece], pose: Pose, scale: float, random: Random) -> None:
@@ -218,8 +220,10 @@ def _one(random: Random, kerb: Kerb, y: float, colour: palette.Colour) -> tuple[
 def _shelter(site: Site, kerb: Kerb, random: Random) -> None:
     y = float(random.uniform(14, kerb.layout.cameras[-1] + 40))
     wide = kerb.layout.pavements[0 if kerb.side < 0 else 1] > 2.6
-    if wide and kerb.take(y, 3.0):
-        site.add(furniture.bus_shelter(), kerb.pose(y, 1.3))
+    pose = kerb.pose(y, 1.3)
+    near = kerb.layout.crowds_a_camera(pose.x, y, 1.0, 2.2)
+    if wide and not near and kerb.take(y, 3.0):
+        site.add(furniture.bus_shelter(), pose)
 
 
 def _bollards(site: Site, kerb: Kerb, random: Random, colour: palette.Colour) -> None:

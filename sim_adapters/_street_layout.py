@@ -15,12 +15,14 @@ BAY_M = 2.15  # width of a parking bay
 REACH_M = 100.0  # how far the street goes on before the last camera
 BEHIND_M = 22.0
 SIDE_STREET_M = 62.0  # how far the blocks reach to both sides
+WIDEST_VIEW = 0.8  # tangent of the widest half angle of view
+TOO_NEAR_M = 5.0
 KERB_M = 0.13  # height of the pavement
 
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """Measures in metres; the middle line of the street is x = 0, the first camera stands at y = 0."""
+    """Measures in metres; the street's middle line is x = 0, the first camera stands at y = 0."""
 
     character: Character
     lanes: int  # in each direction
@@ -58,6 +60,16 @@ class Layout:
     def own_lane(self) -> float:
         """X of the middle of the lane that the cameras drive in: the inner one."""
         return self.lane / 2
+
+    def crowds_a_camera(self, x: float, y: float, half_width: float, half_length: float) -> bool:
+        """Whether something there would fill much of a picture: in view and nearer than 5 m."""
+        beside = max(abs(x - self.own_lane) - half_width, 0.0)
+        for camera in self.cameras:
+            ahead = y + half_length - camera
+            nearest = max(y - half_length - camera, beside / WIDEST_VIEW)
+            if nearest < min(ahead, TOO_NEAR_M):
+                return True
+        return False
 
     @property
     def blocks(self) -> tuple[tuple[float, float], ...]:

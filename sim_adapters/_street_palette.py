@@ -109,7 +109,7 @@ GLOW_SIGNAL = {"red": (7.0, 0.5, 0.2), "amber": (7.0, 3.2, 0.3), "green": (0.5, 
 
 
 def noise(random: Random, size: int, cells: int, octaves: int = 4) -> NDArray[np.float32]:
-    """Tiling value noise (size, size), mean about 0, standard deviation 1; `cells` a side at first."""
+    """Tiling value noise (size, size), mean 0, standard deviation 1; `cells` a side at first."""
     total = np.zeros((size, size), dtype=np.float32)
     for octave in range(octaves):
         k = cells * 2**octave

@@ -11,7 +11,7 @@ from parhelion.pipeline.scene_class import SceneClass
 from parhelion.sim_adapters import _street_palette as palette
 from parhelion.sim_adapters._street_assembly import Piece, Surface
 from parhelion.sim_adapters._street_palette import Colour, Random
-from parhelion.sim_adapters._street_shapes import Floats, Mesh, ellipsoid, merged, tube
+from parhelion.sim_adapters._street_shapes import Floats, Mesh, ellipsoid, merged, offset, tube
 
 UPPER, LOWER, SHOE, HAIR, BAG = range(5)
 
@@ -78,7 +78,7 @@ def walking(phase: float) -> Joints:
     shoulder = pelvis[2] + 0.47
     elbows = np.stack([arm, 0.28 * np.sin(upper), shoulder - 0.28 * np.cos(upper)], axis=1)
     hands = elbows + np.stack([arm * 0.05, 0.25 * np.sin(lower), -0.25 * np.cos(lower)], axis=1)
-    return Joints(pelvis, pelvis + (0, 0.03, 0.56), knees, ankles, elbows, hands)
+    return Joints(pelvis, offset(pelvis, 0, 0.03, 0.56), knees, ankles, elbows, hands)
 
 
 def standing(random: Random) -> Joints:
@@ -141,7 +141,7 @@ def _arms(joints: Joints, looks: Looks) -> list[Mesh]:
     made = []
     thick = 0.058 if looks.dress == "coat" else 0.052
     for i, side in enumerate((-1.0, 1.0)):
-        shoulder = joints.neck + (side * 0.168, -0.02, -0.1)
+        shoulder = offset(joints.neck, side * 0.168, -0.02, -0.1)
         made.append(ellipsoid(shoulder, (0.06, 0.06, 0.06), 8, 5))
         made.append(_limb(shoulder, joints.elbows[i], thick, 0.045))
         made.append(_limb(joints.elbows[i], joints.hands[i], 0.045, 0.033))
@@ -164,25 +164,25 @@ def _lower_legs(joints: Joints, girth: float) -> list[Mesh]:
 
 
 def _shoe(ankle: Floats) -> Mesh:
-    return ellipsoid(ankle + (0, 0.06, -0.02), (0.045, 0.135, 0.05), 8, 5).shaded(SHOE)
+    return ellipsoid(offset(ankle, 0, 0.06, -0.02), (0.045, 0.135, 0.05), 8, 5).shaded(SHOE)
 
 
 def _head(joints: Joints) -> Mesh:
     up = joints.neck
-    neck = tube(np.stack([up - (0, 0, 0.04), up + (0, 0.02, 0.09)]), (0.055, 0.05), 8)
-    face = ellipsoid(up + (0, 0.035, 0.17), (0.078, 0.1, 0.125), 12, 8)
-    nose = ellipsoid(up + (0, 0.132, 0.155), (0.014, 0.02, 0.025), 6, 4)
+    neck = tube(np.stack([offset(up, z=-0.04), offset(up, 0, 0.02, 0.09)]), (0.055, 0.05), 8)
+    face = ellipsoid(offset(up, 0, 0.035, 0.17), (0.078, 0.1, 0.125), 12, 8)
+    nose = ellipsoid(offset(up, 0, 0.132, 0.155), (0.014, 0.02, 0.025), 6, 4)
     return merged([neck, face, nose])
 
 
 def _hair(joints: Joints, looks: Looks) -> list[Mesh]:
     up = joints.neck
-    crown = ellipsoid(up + (0, 0.008, 0.205), (0.088, 0.105, 0.11), 12, 8).shaded(HAIR)
+    crown = ellipsoid(offset(up, 0, 0.008, 0.205), (0.088, 0.105, 0.11), 12, 8).shaded(HAIR)
     if looks.hair == "cap":
-        brim = ellipsoid(up + (0, 0.13, 0.225), (0.07, 0.08, 0.012), 8, 5).shaded(BAG)
+        brim = ellipsoid(offset(up, 0, 0.13, 0.225), (0.07, 0.08, 0.012), 8, 5).shaded(BAG)
         return [crown.shaded(BAG), brim]
     if looks.hair == "long":
-        fall = ellipsoid(up + (0, -0.05, 0.1), (0.085, 0.06, 0.18), 10, 7).shaded(HAIR)
+        fall = ellipsoid(offset(up, 0, -0.05, 0.1), (0.085, 0.06, 0.18), 10, 7).shaded(HAIR)
         return [crown, fall]
     return [crown]
 

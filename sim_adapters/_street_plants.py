@@ -11,7 +11,7 @@ from parhelion.pipeline.scene_class import SceneClass
 from parhelion.sim_adapters import _street_palette as palette
 from parhelion.sim_adapters._street_assembly import Piece, Surface
 from parhelion.sim_adapters._street_palette import Colour, Random
-from parhelion.sim_adapters._street_shapes import Floats, Mesh, box, merged, quads, tube
+from parhelion.sim_adapters._street_shapes import Floats, Mesh, box, merged, offset, quads, tube
 
 V = SceneClass.VEGETATION
 SHADES = 5  # of green in one crown, dark inside to light outside
@@ -37,8 +37,10 @@ SPECIES = {
     "poplar": Species(height=12.5, stem=1.6, spread=(1.5, 5.4), clumps=30, clump=0.5, leaf=0.18),
     "cherry": Species(height=5.2, stem=1.9, spread=(2.0, 1.6), clumps=18, clump=0.42, leaf=0.15),
     "birch": Species(height=8.8, stem=2.4, spread=(2.1, 3.5), clumps=34, clump=0.36, leaf=0.13),
-    "spruce": Species(height=9.5, stem=0.8, spread=(2.1, 4.4), clumps=0, clump=0, leaf=0.3, kind="conifer"),
-    "bare": Species(height=9.0, stem=2.4, spread=(2.8, 3.2), clumps=0, clump=0, leaf=0, kind="bare"),
+    "spruce": Species(height=9.5, stem=0.8, spread=(2.1, 4.4), clumps=0, clump=0,
+                      leaf=0.3, kind="conifer"),
+    "bare": Species(height=9.0, stem=2.4, spread=(2.8, 3.2), clumps=0, clump=0, leaf=0,
+                    kind="bare"),
 }  # fmt: skip
 
 
@@ -84,7 +86,7 @@ def _clump_centres(random: Random, s: Species) -> Floats:
     # Crowns are wider below their middle than above it.
     centres[:, :2] *= 1.12 - 0.3 * np.clip(centres[:, 2:] / s.spread[1], -0.4, 1)
     centres[:, :2] += lean
-    return np.asarray(centres + (0, 0, s.height - s.spread[1] * 1.05))
+    return offset(centres, z=s.height - s.spread[1] * 1.05)
 
 
 def _leaves(random: Random, s: Species, centres: Floats, count: int) -> Mesh:

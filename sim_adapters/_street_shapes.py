@@ -1,10 +1,11 @@
 """Primitive meshes of the street: quads, boxes, tubes, grids, prisms; all in metres, vectorised.
 
-Legend: n vertices, m triangles, k things at once. Triangles turn counter-clockwise seen from outside.
+Legend: n vertices, m triangles, k things at once. Triangles turn counter-clockwise where one sees
+them from outside.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,7 +17,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Mesh:
-    """Triangles with, where wanted, texture coordinates or a shade (index of a colour) per vertex."""
+    """Triangles; where wanted with texture coordinates or a shade (colour index) per vertex."""
 
     vertices: Vertices  # (n, 3)
     faces: Faces  # (m, 3)
@@ -25,25 +26,31 @@ class Mesh:
 
     def moved(self, x: float = 0.0, y: float = 0.0, z: float = 0.0, turn: float = 0.0) -> "Mesh":
         """Turned by `turn` radians about z (counter-clockwise from above), then shifted."""
-        c, s = np.cos(turn), np.sin(turn)
-        rotation = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
-        return self.through(rotation, (x, y, z))
+        vertices = self.vertices
+        if turn:
+            c, s = np.cos(turn), np.sin(turn)
+            vertices = vertices @ np.array([[c, s, 0], [-s, c, 0], [0, 0, 1]], dtype=np.float32)
+        shift = np.array([x, y, z], dtype=np.float32)
+        return Mesh(vertices + shift, self.faces, self.uv, self.shade)
 
     def through(self, matrix: ArrayLike, shift: ArrayLike = (0.0, 0.0, 0.0)) -> "Mesh":
         """Vertices -> matrix (3, 3) @ vertices + shift (3,); a mirror turns the triangles over."""
-        A = np.asarray(matrix, dtype=np.float64)
-        vertices = (self.vertices @ A.T + np.asarray(shift)).astype(np.float32)
+        A = np.asarray(matrix, dtype=np.float32)
+        vertices = self.vertices @ A.T + np.asarray(shift, dtype=np.float32)
         faces = self.faces if np.linalg.det(A) > 0 else self.faces[:, ::-1]
-        return replace(self, vertices=vertices, faces=faces)
+        return Mesh(vertices, faces, self.uv, self.shade)
 
     def shaded(self, index: ArrayLike) -> "Mesh":
         """The same triangles with one shade for all vertices, or one each (n,)."""
-        shade = np.broadcast_to(np.asarray(index, np.int32), (len(self.vertices),))
-        return replace(self, shade=shade)
+        shade = np.empty(len(self.vertices), dtype=np.int32)
+        shade[:] = index
+        return Mesh(self.vertices, self.faces, self.uv, shade)
 
 
 def merged(meshes: Sequence[Mesh]) -> Mesh:
     """One mesh of several; uv and shade are filled with zeros where only some have them."""
+    if len(meshes) == 1:
+        return meshes[0]
     offsets = np.cumsum([0, *(len(m.vertices) for m in meshes[:-1])])
     faces = np.concatenate([m.faces + o for m, o in zip(meshes, offsets, strict=True)])
     uv = shade = None
@@ -131,6 +138,11 @@ def tube(path: ArrayLike, radii: ArrayLike, sides: int = 8, capped: bool = True)
     across = R[:, None, :1] * np.cos(angle) * first[:, None]
     points = P[:, None] + across + R[:, None, 1:] * np.sin(angle) * second[:, None]
     return grid(points, wraps=True)
+
+
+def offset(points: ArrayLike, x: float = 0.0, y: float = 0.0, z: float = 0.0) -> Floats:
+    """Points (..., 3) shifted by x, y, z."""
+    return np.asarray(points, dtype=np.float64) + np.array([x, y, z])
 
 
 def rod(start: ArrayLike, end: ArrayLike, radius: float, sides: int = 6) -> Mesh:

@@ -25,7 +25,8 @@ def signal_head(state: str) -> list[Piece]:
     housing = merged([
         boxes((0, 0.06, 0), (0.32, 0.2, 0.95)),
         boxes((0, 0.0, 0), (0.5, 0.02, 1.15)),
-        *(tube([(0, -0.16, z + 0.01), (0, 0, z + 0.01)], (0.125, 0.125), 10, capped=False) for z in (0.3, 0, -0.3)),
+        *(tube([(0, -0.16, z), (0, 0, z)], (0.125, 0.125), 10, capped=False)
+          for z in (0.31, 0.01, -0.29)),
     ])  # fmt: skip
     pieces = [Piece(housing, Surface("plastic", C.TRAFFIC_LIGHT, (palette.BLACK,)))]
     colours = {"red": palette.SIGN_RED, "amber": palette.LENS_AMBER, "green": palette.SIGN_GREEN}
@@ -75,15 +76,17 @@ _ROUND, _OCTAGON = _ring(20), _ring(8, np.pi / 8)
 _UP, _DOWN = _ring(3, np.pi / 2), _ring(3, -np.pi / 2)
 _SQUARE = _bar(0.9, 0.9)
 R, W, B, Y = palette.SIGN_RED, palette.SIGN_WHITE, palette.SIGN_BLUE, palette.SIGN_YELLOW
+K = palette.BLACK
 _SIGNS = {
     "stop": (_OCTAGON, [(_OCTAGON, 1.0, W), (_OCTAGON, 0.93, R), (_bar(0.55, 0.16), 1.0, W)]),
-    "limit": (_ROUND, [(_ROUND, 1.0, R), (_ROUND, 0.76, W), (_bar(0.1, 0.3), 1.0, palette.BLACK)]),
+    "limit": (_ROUND, [(_ROUND, 1.0, R), (_ROUND, 0.76, W), (_bar(0.1, 0.3), 1.0, K)]),
     "no_entry": (_ROUND, [(_ROUND, 1.0, R), (_bar(0.7, 0.15), 1.0, W)]),
     "yield": (_DOWN, [(_DOWN, 1.2, R), (_DOWN, 0.8, W)]),
-    "warning": (_UP, [(_UP, 1.2, R), (_UP, 0.85, W), (_bar(0.07, 0.22), 1.0, palette.BLACK)]),
-    "crossing": (_SQUARE, [(_SQUARE, 1.0, B), (_UP, 0.7, W), (_bar(0.06, 0.2), 1.0, palette.BLACK)]),
+    "warning": (_UP, [(_UP, 1.2, R), (_UP, 0.85, W), (_bar(0.07, 0.22), 1.0, K)]),
+    "crossing": (_SQUARE, [(_SQUARE, 1.0, B), (_UP, 0.7, W), (_bar(0.06, 0.2), 1.0, K)]),
     "priority": (_ring(4), [(_ring(4), 1.1, W), (_ring(4), 0.85, Y)]),
-    "parking": (_SQUARE, [(_SQUARE, 1.0, B), (_bar(0.12, 0.55), 1.0, W), (_ring(12) * 0.3 + (0.2, 0.25), 1.0, W)]),
+    "parking": (_SQUARE, [(_SQUARE, 1.0, B), (_bar(0.12, 0.55), 1.0, W),
+                          (_ring(12) * 0.3 + (0.2, 0.25), 1.0, W)]),
     "no_parking": (_ROUND, [(_ROUND, 1.0, R), (_ROUND, 0.78, B)]),
     "one_way": (_bar(1.2, 0.4), [(_bar(1.2, 0.4), 1.0, B), (_bar(0.7, 0.1), 1.0, W)]),
 }  # fmt: skip

@@ -46,7 +46,8 @@ def _driving(site: Site, layout: Layout, random: Random, direction: int, lane: i
             continue
         vehicle = _vehicle(random, driving=True)
         middle = y + vehicle.length / 2
-        if not _on_junction(layout, middle, vehicle.length):
+        near = layout.crowds_a_camera(x, middle, vehicle.width / 2 + 0.15, vehicle.length / 2)
+        if not near and not _on_junction(layout, middle, vehicle.length):
             pose = Pose(
                 x=x + float(random.uniform(-0.15, 0.15)),
                 y=middle,
@@ -58,7 +59,7 @@ def _driving(site: Site, layout: Layout, random: Random, direction: int, lane: i
 
 def _two_wheels(site: Site, layout: Layout, random: Random, direction: int, y: float) -> None:
     """A cyclist near the kerb, or a motorcyclist in the middle of the outer lane."""
-    if _on_junction(layout, y, 1.0):
+    if _on_junction(layout, y, 1.0) or layout.crowds_a_camera(direction * layout.lane, y, 1.0, 1.0):
         return
     turn = 0.0 if direction > 0 else np.pi
     if random.random() < 0.7:
@@ -88,6 +89,8 @@ def _parked(site: Site, layout: Layout, random: Random) -> None:
                 vehicle = vehicles.random_car(random, driving=False)
                 x = kerb - side * (BAY_M / 2 + float(random.uniform(-0.08, 0.1)))
                 backwards = random.random() < 0.06
+                if layout.crowds_a_camera(x, float(bay) + 3, 1.0, vehicle.length / 2 + 0.35):
+                    continue
                 pose = Pose(
                     x=x,
                     y=float(bay) + 3 + float(random.uniform(-0.35, 0.35)) * (vehicle.length < 5),
