@@ -129,11 +129,11 @@ def _front(
         pieces += _shop(random, style, width, ground)
     else:
         pieces += _ground_floor(random, style, width, ground)
-    rows = [facade.row_of(width, style, ground + i * style.storey) for i in range(floors - 1)]
-    for i, row in enumerate(rows):
-        floor = ground + i * style.storey
-        pieces += facade.wall(width, floor, floor + style.storey, row, style)
+    levels = [ground + i * style.storey for i in range(floors - 1)]
+    rows = [facade.row_of(width, style, z) for z in levels]
     if rows:
+        storeys = [(z, z + style.storey, row) for z, row in zip(levels, rows, strict=True)]
+        pieces += facade.wall(width, storeys, style)
         every = np.concatenate(rows)
         pieces += facade.windows(every, style, random)
         pieces += _balconies(random, style, every)
@@ -149,7 +149,7 @@ def _ground_floor(random: Random, style: Style, width: float, ground: float) -> 
     at = int(random.integers(len(row)))
     u = (row[at, 0] + row[at, 1]) / 2
     row[at] = (u - 0.55, u + 0.55, 0.15, 2.5)
-    pieces = facade.wall(width, 0.0, ground, row, style)
+    pieces = facade.wall(width, [(0.0, ground, row)], style)
     others = np.delete(row, at, axis=0)
     if len(others):
         pieces += facade.windows(others, style, random)
@@ -178,12 +178,13 @@ def _shop(random: Random, style: Style, width: float, ground: float) -> list[Pie
     at = int(random.integers(k))
     row[at, 1] = min(row[at, 0] + 1.15, row[at, 1])
     row[at, 2] = 0.05
-    pieces = facade.wall(width, 0.0, ground, row, style)
+    pieces = facade.wall(width, [(0.0, ground, row)], style)
     lit = bool(random.random() < 0.6)
     glass = Surface("glass_window", B, (palette.PANE[3],), glow=palette.GLOW_SHOP if lit else None)
     pieces.append(Piece(facade.upright(row, style.reveal), glass))
     colour = palette.pick(random, palette.SHOP_SIGN)
     fittings = Surface("plastic", B, (colour, palette.WINDOW_FRAME[4], palette.SIGN_WHITE))
+    pieces += _goods(random, np.delete(row, at, axis=0), style)
     bars = [facade.bars(row, style.reveal - 0.03, 0.07).shaded(1)]
     board = boxes((width / 2, -0.06, 3.25), (width - 0.4, 0.14, 0.62)).shaded(0)
     letters = _letters(random, width)
@@ -191,6 +192,23 @@ def _shop(random: Random, style: Style, width: float, ground: float) -> list[Pie
     if random.random() < 0.45:
         pieces += _awning(random, width)
     return pieces
+
+
+def _goods(random: Random, panes: Floats, style: Style) -> list[Piece]:
+    """What lies in shop windows, and posters on their panes."""
+    made = []
+    for u0, u1, z0, z1 in panes.tolist():
+        k = int(random.integers(3, 8))
+        u = random.uniform(u0 + 0.15, u1 - 0.15, k)
+        size = np.stack(
+            [random.uniform(0.12, 0.4, k), np.full(k, 0.05), random.uniform(0.15, 0.8, k)]
+        )
+        poster = random.random(k) < 0.2
+        z = np.where(poster, random.uniform(z0 + 0.7, z1 - 0.5, k), z0 + size[2] / 2)
+        centres = np.stack([u, np.full(k, style.reveal - 0.03), z], axis=1)
+        made.append(boxes(centres, size.T).shaded(np.repeat(random.integers(0, 6, k), 24)))
+    colours = tuple(palette.pick(random, palette.TOP + palette.SHOP_SIGN) for _ in range(6))
+    return [Piece(merged(made), Surface("cloth", B, colours))] if made else []
 
 
 def _letters(random: Random, width: float) -> Mesh:
@@ -273,11 +291,10 @@ def _side(
         rows = [
             facade.row_of(width, style, z + (0.3 if i == 0 else 0)) for i, z in enumerate(starts)
         ]
-        pieces = [p for z0, z1, row in zip(starts, ends, rows, strict=True)
-                  for p in facade.wall(width, z0, z1, row, style)]  # fmt: skip
+        pieces = facade.wall(width, list(zip(starts, ends, rows, strict=True)), style)
         pieces += facade.windows(np.concatenate(rows), style, random)
     else:
-        pieces = facade.wall(width, 0.0, top, none, style)
+        pieces = facade.wall(width, [(0.0, top, none)], style)
     c, s = np.cos(turn), np.sin(turn)
     return through(pieces, np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]]), (*at, 0.0))
 

@@ -141,14 +141,17 @@ def _side_kinds(body: Body, s: Floats) -> NDArray[np.int64]:
         kinds[np.ix_(within((door, door + 0.014)), (rows > 0) & (rows < _SHOULDER))] = TRIM
     kinds[:, : 2 if body.cladding else 1] = TRIM
     lamps = (rows == 4) | (rows == 5)
-    kinds[np.ix_(s < 0.3, lamps)] = HEAD
+    kinds[np.ix_(s < 0.14, lamps)] = HEAD
+    kinds[np.ix_(s < 0.34, rows == 5)] = HEAD
     kinds[np.ix_(s > body.length - 0.2, lamps)] = TAIL
     return kinds
 
 
 def _front_kinds(body: Body) -> NDArray[np.int64]:
     kinds = np.full((_ROWS - 1, len(_ACROSS) - 1), PAINT)
-    kinds[4:6, [0, 1, 5, 6]] = HEAD
+    kinds[4:6, [0, 6]] = HEAD
+    kinds[5, [1, 5]] = HEAD
+    kinds[4, [1, 5]] = TRIM
     kinds[4:6, 2:5] = TRIM
     kinds[5, 2:5] = CHROME if body.height < 1.6 else TRIM
     kinds[1:2, 1:6] = TRIM

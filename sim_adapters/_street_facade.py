@@ -4,6 +4,7 @@ Facade axes: u = x to the right along the wall, y into the house, z up; the wall
 Legend: k openings; an opening is (u0, u1, z0, z1).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,15 +46,22 @@ def row_of(width: float, style: Style, floor: float) -> Floats:
     return np.stack([middle - w / 2, middle + w / 2, z0, z0 + h], axis=1)
 
 
-def wall(width: float, floor: float, top: float, openings: Floats, style: Style) -> list[Piece]:
-    """One storey's wall from z = floor to top, around openings (k, 4) sorted along u."""
-    edges = np.concatenate([[0.0], openings[:, :2].ravel(), [width]])
-    piers = np.stack([edges[0::2], edges[1::2]], axis=1)
-    flat = [(a, b, floor, top) for a, b in piers if b - a > 1e-6]
-    for u0, u1, z0, z1 in openings:
-        flat += [(u0, u1, floor, z0), (u0, u1, z1, top)]
-    R = np.array([r for r in flat if r[3] - r[2] > 1e-6])
-    return [Piece(upright(R, 0.0, style.metres), style.wall), *_reveals(openings, style)]
+Storey = tuple[float, float, Floats]  # floor, top, openings (k, 4) sorted along u
+
+
+def wall(width: float, storeys: Sequence[Storey], style: Style) -> list[Piece]:
+    """A wall of several storeys around their openings."""
+    flat: list[tuple[float, float, float, float]] = []
+    for floor, top, openings in storeys:
+        left = 0.0
+        for u0, u1, z0, z1 in openings.tolist():
+            flat += [(left, u0, floor, top), (u0, u1, floor, z0), (u0, u1, z1, top)]
+            left = u1
+        flat.append((left, width, floor, top))
+    R = np.array(flat)
+    R = R[(R[:, 1] - R[:, 0] > 1e-6) & (R[:, 3] - R[:, 2] > 1e-6)]
+    every = np.concatenate([openings for _, _, openings in storeys])
+    return [Piece(upright(R, 0.0, style.metres), style.wall), *_reveals(every, style)]
 
 
 def upright(R: Floats, y: float, metres: float = 1.0) -> Mesh:
@@ -65,21 +73,22 @@ def upright(R: Floats, y: float, metres: float = 1.0) -> Mesh:
     return quads(corners, corners[:, :, [0, 2]] / metres)
 
 
+# Corners of the four sides of a hole: which of u0, u1; which of z0, z1; 0 = face, 1 = back.
+_HOLE = np.array([
+    [(0, 0, 0), (1, 0, 0), (1, 0, 1), (0, 0, 1)], [(0, 1, 1), (1, 1, 1), (1, 1, 0), (0, 1, 0)],
+    [(0, 1, 0), (0, 0, 0), (0, 0, 1), (0, 1, 1)], [(1, 1, 1), (1, 0, 1), (1, 0, 0), (1, 1, 0)],
+])  # fmt: skip
+
+
 def _reveals(openings: Floats, style: Style) -> list[Piece]:
-    u0, u1, z0, z1 = openings.T
-    d = np.full(len(openings), style.reveal)
-    o = np.zeros(len(openings))
-    rings = [
-        [(u0, o, z0), (u1, o, z0), (u1, d, z0), (u0, d, z0)],
-        [(u0, d, z1), (u1, d, z1), (u1, o, z1), (u0, o, z1)],
-        [(u0, o, z1), (u0, o, z0), (u0, d, z0), (u0, d, z1)],
-        [(u1, d, z1), (u1, d, z0), (u1, o, z0), (u1, o, z1)],
-    ]
-    corners = np.concatenate(
-        [np.stack([np.stack(p, axis=1) for p in ring], axis=1) for ring in rings]
-    )
-    uv = (corners[:, :, [0, 2]] + corners[:, :, 1:2]) / style.metres
-    return [Piece(quads(corners, uv), style.wall)]
+    if not len(openings):
+        return []
+    corners = np.empty((len(openings), 4, 4, 3))
+    corners[..., 0] = openings[:, :2][:, _HOLE[..., 0]]
+    corners[..., 1] = style.reveal * _HOLE[..., 2]
+    corners[..., 2] = openings[:, 2:][:, _HOLE[..., 1]]
+    uv = (corners[..., [0, 2]] + corners[..., 1:2]) / style.metres
+    return [Piece(quads(corners, uv.reshape(-1, 4, 2)), style.wall)]
 
 
 def windows(openings: Floats, style: Style, random: Random) -> list[Piece]:

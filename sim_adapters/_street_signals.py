@@ -56,7 +56,9 @@ def sign(kind: str, size: float = 0.36) -> list[Piece]:
     pieces = [Piece(polygon(rear), back)]
     for depth, (shape, scale, colour) in enumerate(_SIGNS[kind][1]):
         points = shape * scale * size
-        face = np.column_stack([points[:, 0], np.full(len(points), -0.004 * depth), points[:, 1]])
+        face = np.column_stack(
+            [points[:, 0], np.full(len(points), -0.004 * min(depth, 2)), points[:, 1]]
+        )
         pieces.append(Piece(polygon(face), Surface("sign_face", C.TRAFFIC_SIGN, (colour,))))
     return pieces
 
@@ -72,6 +74,24 @@ def _bar(width: float, height: float, y: float = 0.0) -> Floats:
     )
 
 
+# The seven strokes of a digit: middle and half size.
+_STROKES = ((0, 0.3, 0.1, 0.035), (0.1, 0.15, 0.035, 0.15), (0.1, -0.15, 0.035, 0.15),
+            (0, -0.3, 0.1, 0.035), (-0.1, -0.15, 0.035, 0.15), (-0.1, 0.15, 0.035, 0.15),
+            (0, 0, 0.1, 0.035))  # fmt: skip
+_DIGITS = {"0": (0, 1, 2, 3, 4, 5), "3": (0, 1, 2, 3, 6), "5": (0, 2, 3, 5, 6)}
+
+
+def _number(digits: str, colour: Colour) -> list[tuple[Floats, float, Colour]]:
+    """A number in strokes, as faces of a sign."""
+    found = []
+    for i, digit in enumerate(digits):
+        for stroke in _DIGITS[digit]:
+            x, y, w, h = _STROKES[stroke]
+            face = _bar(w, h, y) + np.array([x + 0.32 * (i - (len(digits) - 1) / 2), 0.0])
+            found.append((face, 1.0, colour))
+    return found
+
+
 _ROUND, _OCTAGON = _ring(20), _ring(8, np.pi / 8)
 _UP, _DOWN = _ring(3, np.pi / 2), _ring(3, -np.pi / 2)
 _SQUARE = _bar(0.9, 0.9)
@@ -79,7 +99,8 @@ R, W, B, Y = palette.SIGN_RED, palette.SIGN_WHITE, palette.SIGN_BLUE, palette.SI
 K = palette.BLACK
 _SIGNS = {
     "stop": (_OCTAGON, [(_OCTAGON, 1.0, W), (_OCTAGON, 0.93, R), (_bar(0.55, 0.16), 1.0, W)]),
-    "limit": (_ROUND, [(_ROUND, 1.0, R), (_ROUND, 0.76, W), (_bar(0.1, 0.3), 1.0, K)]),
+    "limit_30": (_ROUND, [(_ROUND, 1.0, R), (_ROUND, 0.76, W), *_number("30", K)]),
+    "limit_50": (_ROUND, [(_ROUND, 1.0, R), (_ROUND, 0.76, W), *_number("50", K)]),
     "no_entry": (_ROUND, [(_ROUND, 1.0, R), (_bar(0.7, 0.15), 1.0, W)]),
     "yield": (_DOWN, [(_DOWN, 1.2, R), (_DOWN, 0.8, W)]),
     "warning": (_UP, [(_UP, 1.2, R), (_UP, 0.85, W), (_bar(0.07, 0.22), 1.0, K)]),

@@ -19,6 +19,8 @@ SPAN_M = 75.0  # traffic reaches this far beyond the last camera
 def traffic(site: Site, layout: Layout, random: Random) -> None:
     """Places all vehicles on a site."""
     _parked(site, layout, random)
+    if layout.junction is not None:
+        _side_street(site, layout, random, layout.junction)
     for direction in (1, -1):
         for lane in range(layout.lanes):
             _driving(site, layout, random, direction, lane)
@@ -77,6 +79,20 @@ def _on_junction(layout: Layout, y: float, length: float) -> bool:
         crossing = layout.crossing
         return crossing is not None and abs(y - crossing) < length / 2 + 2.4
     return abs(y - layout.junction) < layout.side_half + 5.0 + length / 2
+
+
+def _side_street(site: Site, layout: Layout, random: Random, junction: float) -> None:
+    """Who waits in the side street to come out."""
+    for side, kerb in ((-1, -layout.left), (1, layout.right)):
+        if random.random() < 0.45:
+            continue
+        vehicle = vehicles.random_car(random, driving=True)
+        pose = Pose(
+            x=side * (kerb + 5.4 + vehicle.length / 2),
+            y=junction + side * layout.side_half / 2,
+            turn=side * np.pi / 2,
+        )
+        _place(site, vehicle, pose, driving=True)
 
 
 def _parked(site: Site, layout: Layout, random: Random) -> None:
