@@ -101,3 +101,8 @@ def wait_for_ever(spec, chunk):
     """Says that it has begun, and never ends."""
     (chunk.folder / f"begun-{chunk.key}").touch()
     signal.pause()
+
+
+def who(spec, chunk):
+    """The process that worked."""
+    return ChunkResult(write=as_json({"pid": os.getpid()}, rows=1))

@@ -59,6 +59,15 @@ def test_a_chunk_that_fails_fails_the_stage_and_says_where(pool, tmp_path):
     assert "while working on chunk 00000 of stage fit" in caught.value.__notes__
 
 
+def test_workers_are_replaced_after_their_share(tmp_path, monkeypatch):
+    monkeypatch.setattr("parhelion.pipeline.workers.CHUNKS_PER_WORKER", 1)
+    with SpawnPool(1) as pool:
+        receipts = run("who", [{"i": 0}, {"i": 1}], tmp_path, pool)
+    pids = {json.loads(r.path(tmp_path).read_text())["pid"] for r in receipts}
+    assert len(pids) == 2
+    assert os.getpid() not in pids
+
+
 def test_a_worker_that_is_killed_is_replaced(tmp_path):
     with SpawnPool(1) as pool:
         receipts = run("die", [{"x": 3, "deaths": 1}, {"x": 4, "deaths": 0}], tmp_path, pool)
