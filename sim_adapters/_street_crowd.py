@@ -10,7 +10,7 @@ from parhelion.sim_adapters._street_palette import Random
 from parhelion.sim_adapters._street_placing import Pose, Site
 
 APART_M = 0.9
-BUSY = {"city": (6, 14), "town": (4, 11), "suburb": (2, 6), "offices": (4, 11)}
+BUSY = {"city": (8, 18), "town": (6, 14), "suburb": (3, 8), "offices": (6, 14)}
 
 
 def crowd(site: Site, layout: Layout, random: Random) -> None:

@@ -18,7 +18,7 @@ from parhelion.sim_adapters._street_palette import Random
 from parhelion.sim_adapters._street_placing import Pose, Site
 
 NEAR_M = 42.0  # trees nearer than this to a camera's path have all their leaves
-NEAR_LEAVES, FAR_LEAVES = 2400, 800
+NEAR_LEAVES, FAR_LEAVES = 2000, 600
 
 
 @dataclass
@@ -148,9 +148,9 @@ def _trees(site: Site, kerbs: tuple[Kerb, ...], random: Random) -> None:
     layout = kerbs[0].layout
     small = min(layout.pavements) + layout.verge < 3.2
     tall = ("linden", "plane", "maple", "birch", "poplar")
-    names = random.choice(("cherry", "maple", "linden") if small else tall, 2, replace=False)
+    kinds = random.choice(("cherry", "maple", "linden") if small else tall, 2, replace=False)
     autumn, winter = bool(random.random() < 0.12), bool(random.random() < 0.06)
-    names = ("bare", "bare") if winter else tuple(str(n) for n in names)
+    names = ("bare", "bare") if winter else tuple(str(kind) for kind in kinds)
     near, far = (
         [plants.tree(random, name, leaves, autumn) for name in names for _ in range(2)]
         for leaves in (NEAR_LEAVES, FAR_LEAVES)

@@ -142,7 +142,7 @@ def tube(path: ArrayLike, radii: ArrayLike, sides: int = 8, capped: bool = True)
 
 def offset(points: ArrayLike, x: float = 0.0, y: float = 0.0, z: float = 0.0) -> Floats:
     """Points (..., 3) shifted by x, y, z."""
-    return np.asarray(points, dtype=np.float64) + np.array([x, y, z])
+    return np.add(points, (x, y, z), dtype=np.float64)
 
 
 def rod(start: ArrayLike, end: ArrayLike, radius: float, sides: int = 6) -> Mesh:

@@ -31,16 +31,17 @@ def asphalt(random: Random, lanes: NDArray[np.float64], size_m: tuple[float, flo
     """A carriageway (512, 256), `size_m` wide and long; `lanes` = middles of lanes, 0 to 1 in u."""
     grain = random.standard_normal((512, 256), dtype=np.float32)
     cloud = np.concatenate([noise(random, 256, 4), noise(random, 256, 4)])
-    shade = 1 + 0.05 * grain + 0.05 * cloud
+    wear = np.ones((512, 256), dtype=np.float32)
     u = np.linspace(0, 1, 256, dtype=np.float32)
-    for middle in lanes:
+    for middle in lanes.astype(np.float32):
         for track in (-0.8, 0.8):  # tyres polish, oil drips between them
-            shade *= 1 - 0.1 * np.exp(-((((u - middle) * size_m[0] - track) / 0.32) ** 2))
-        shade *= 1 - 0.16 * np.exp(-((((u - middle) * size_m[0]) / 0.28) ** 2)) * (1 + 0.4 * cloud)
+            wear *= 1 - 0.1 * np.exp(-((((u - middle) * size_m[0] - track) / 0.32) ** 2))
+        wear *= 1 - 0.16 * np.exp(-((((u - middle) * size_m[0]) / 0.28) ** 2)) * (1 + 0.4 * cloud)
+    shade: Grey = np.asarray(wear * (1 + 0.05 * grain + 0.05 * cloud), dtype=np.float32)
     _mend(random, shade)
     _crack(random, shade)
     colour = palette.shifted(palette.ASPHALT, float(random.uniform(0.75, 1.2)))
-    return _texture(colour, shade, 0.03 * cloud)
+    return _texture(colour, shade, np.asarray(0.03 * cloud, dtype=np.float32))
 
 
 def _mend(random: Random, shade: Grey) -> None:
@@ -98,7 +99,7 @@ def brick(random: Random, colour: Colour) -> Texture:
     shade = stones[row[:, None], (along.astype(int) % columns) * 2]
     mortar = ((y % 1) < 0.16)[:, None] | ((along % 1) < 0.07)
     rgb = np.asarray(colour, np.float32) * shade[..., None]
-    rgb = np.where(mortar[..., None], np.float32([0.34, 0.31, 0.27]), rgb)
+    rgb = np.where(mortar[..., None], np.array([0.34, 0.31, 0.27], np.float32), rgb)
     rgb = rgb * (1 + 0.06 * noise(random, 256, 3))[..., None]
     return Texture(np.clip(rgb, 0.01, 0.9).astype(np.float32))
 

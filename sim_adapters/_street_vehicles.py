@@ -1,13 +1,14 @@
 """Cars, vans, buses and lorries: the catalogue of bodies, and everything that is bolted to them."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
 from parhelion.pipeline.scene_class import SceneClass
 from parhelion.sim_adapters import _street_car_body as car_body
 from parhelion.sim_adapters import _street_palette as palette
-from parhelion.sim_adapters._street_assembly import Piece, Surface, moved
+from parhelion.sim_adapters._street_assembly import Piece, Surface, fused, moved
 from parhelion.sim_adapters._street_car_body import Body
 from parhelion.sim_adapters._street_palette import Colour, Random
 from parhelion.sim_adapters._street_shapes import (
@@ -212,13 +213,14 @@ def _shell_pieces(body: Body, paint: Colour, driving: bool, category: SceneClass
     return [Piece(mesh, surfaces[kind]) for kind, mesh in car_body.shell(body).items()]
 
 
-def _wheels(body: Body, category: SceneClass) -> list[Piece]:
-    pieces = []
+@lru_cache(maxsize=64)
+def _wheels(body: Body, category: SceneClass) -> tuple[Piece, ...]:
+    pieces: list[Piece] = []
     for s in body.axles:
         for side in (1, -1):
             x = side * (body.width / 2 - 0.14)
             pieces += moved(_wheel(body.wheel, side, category), x, body.length / 2 - s)
-    return pieces
+    return tuple(fused(pieces))
 
 
 def _wheel(radius: float, side: int, category: SceneClass) -> list[Piece]:
@@ -226,7 +228,7 @@ def _wheel(radius: float, side: int, category: SceneClass) -> list[Piece]:
     R, half = radius, 0.11 * radius / 0.32
     profile = np.array([(0.6, -1), (0.88, -1), (0.99, -0.7), (0.99, 0.7), (0.88, 1), (0.64, 0.95)])
     about_x = np.array([[0, 0, 1], [1, 0, 0], [0, 1, 0]])
-    tyre = revolved(profile * (R, half), 18).through(about_x)
+    tyre = revolved(profile * (R, half), 15).through(about_x)
     spokes = sectors(0.64 * R, 10, hole=0.12 * R).moved(half * 0.72)
     hub = sectors(0.2 * R, 8).shaded(0).moved(half * 0.82)
     out = np.diag([side, 1.0, 1.0])
