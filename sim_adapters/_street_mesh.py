@@ -1,7 +1,7 @@
 """What a street is made of: parts, lights and things, in metres, before anyone draws it.
 
 World axes: x to the right across the road, y forward along it, z up. The builders
-(`_street_vehicles`, `_street_people`, ...) make these records; the G-buffer and the renderers read them.
+(`_street_vehicles`, `_street_people`, ...) make these records; G-buffer and renderers read them.
 """
 
 from dataclasses import dataclass
