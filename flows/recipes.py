@@ -88,7 +88,10 @@ def load_config(name_or_path: str) -> RunConfig:
     if not path.is_file():
         recipes = ", ".join(RECIPES)
         raise ValueError(f"wanted a YAML file or a recipe ({recipes}), found neither")
-    settings = yaml.safe_load(path.read_text())
+    try:
+        settings = yaml.safe_load(path.read_text())
+    except yaml.YAMLError as error:
+        raise ValueError(f"wanted YAML of plain data in {path}: {error}") from error
     if not isinstance(settings, dict):
         raise ValueError(f"wanted settings by name at the top of {path}, got {settings!r}")
     return RunConfig(**settings)
