@@ -4,6 +4,7 @@ To the main process alone, to one worker, or to the whole group; afterwards nobo
 one and two workers must each finish the run to the bytes of an uninterrupted one.
 """
 
+import contextlib
 import json
 import os
 import secrets
@@ -26,11 +27,11 @@ from parhelion.pipeline.receipts import TIMINGS
 STAGES = ("render", "fit", "generate", "gate", "write")
 TARGETS = ("main", "worker", "group")
 # A stage begins when all receipts before it are there, and ends with the last of its own.
-PREFIXES = {
-    "render": ("ingest-",),
-    "fit": ("audit", "fit-", "calibrate"),
-    "generate": ("generate-",),
-    "gate": ("gate-",),
+RECEIPTS = {
+    "render": ("ingest-*",),
+    "fit": ("audit", "fit-*", "calibrate"),
+    "generate": ("generate-*",),
+    "gate": ("gate-*",),
 }
 LEFT_AFTER_S = 10.0
 TIMEOUT_S = 900.0
@@ -58,10 +59,10 @@ class Killer:
         self.receipts = {
             stage: sorted(
                 str(path.relative_to(self.whole))
-                for prefix in prefixes
-                for path in (self.whole / "receipts").glob(f"{prefix}*/*.json")
+                for name in names
+                for path in (self.whole / "receipts").glob(f"{name}/*.json")
             )
-            for stage, prefixes in PREFIXES.items()
+            for stage, names in RECEIPTS.items()
         }
         self.seconds = self._seconds()
 
@@ -198,9 +199,9 @@ def kill_and_keep(killer: Killer, kill: Kill, number: int) -> dict[str, object]:
 
 def _workers(pid: int) -> list[psutil.Process]:
     """The pool's processes below `pid`, the busiest first."""
-    found = [
-        child
-        for child in psutil.Process(pid).children(recursive=True)
-        if any("spawn_main" in word for word in child.cmdline())
-    ]
-    return sorted(found, key=lambda p: -sum(p.cpu_times()[:2]))
+    found = []
+    for child in psutil.Process(pid).children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if any("spawn_main" in word for word in child.cmdline()):
+                found.append((sum(child.cpu_times()[:2]), child.pid, child))
+    return [child for _, _, child in sorted(found, reverse=True)]
