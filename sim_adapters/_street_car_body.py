@@ -155,7 +155,6 @@ def _front_kinds(body: Body) -> NDArray[np.int64]:
     kinds[4:6, 2:5] = TRIM
     kinds[5, 2:5] = CHROME if body.height < 1.6 else TRIM
     kinds[1:2, 1:6] = TRIM
-    kinds[3:4, 2:5] = TRIM
     kinds[0] = TRIM
     return kinds
 

@@ -15,7 +15,7 @@ BAY_M = 2.15  # width of a parking bay
 REACH_M = 100.0  # how far the street goes on before the last camera
 BEHIND_M = 22.0
 SIDE_STREET_M = 62.0  # how far the blocks reach to both sides
-WIDEST_VIEW = 0.8  # tangent of the widest half angle of view
+WIDEST_VIEW = 0.9  # tangent of the widest half angle of view
 TOO_NEAR_M = 5.0
 KERB_M = 0.13  # height of the pavement
 

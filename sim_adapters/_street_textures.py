@@ -81,11 +81,11 @@ def grass(random: Random) -> Texture:
 
 
 def plaster(random: Random, colour: Colour) -> Texture:
-    """Rendered wall (256, 256) over 6 m: faint clouds and streaks that run down."""
-    streaks = noise(random, 256, 16, 3)[:1]
-    shade = 1 + 0.045 * noise(random, 256, 4) + 0.02 * streaks
-    shade = shade + 0.02 * random.standard_normal((256, 256), dtype=np.float32)
-    return _texture(colour, shade.astype(np.float32), 0.02 * noise(random, 256, 3))
+    """Rendered wall (128, 128) over 6 m: faint clouds and streaks that run down."""
+    streaks = noise(random, 128, 16, 3)[:1]
+    shade = 1 + 0.045 * noise(random, 128, 4) + 0.02 * streaks
+    shade = shade + 0.02 * random.standard_normal((128, 128), dtype=np.float32)
+    return _texture(colour, shade.astype(np.float32), 0.02 * noise(random, 128, 3))
 
 
 def brick(random: Random, colour: Colour) -> Texture:

@@ -10,8 +10,8 @@ from parhelion.sim_adapters._street_geometry import Geometry
 from parhelion.sim_adapters._street_mesh import Street
 from parhelion.sim_adapters._street_scene import LABEL_SPACE, MOST_LIGHTS, build_street
 
-SEEDS = range(8)
-VIEWS = 3
+SEEDS = range(6)
+VIEWS = 2
 GROUND = {SceneClass.ROAD, SceneClass.SIDEWALK, SceneClass.TERRAIN}
 
 
