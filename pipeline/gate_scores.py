@@ -17,6 +17,7 @@ from parhelion.pipeline.scene_class import SceneClass, common_level
 from parhelion.pipeline.segmentation import IGNORE, Segmenter, class_indices
 
 FLOOR = 0.01  # probabilities below it weigh as it: one sure error must not decide over a frame
+SURE = -float(np.log(FLOOR))  # the largest advantage; held where no alternative can be told
 SHIFT = 8 / 256  # of the width: the displacement that the gate must notice
 NEIGHBOURHOOD = 5  # pixels of the box over which faithfulness is averaged
 FEWEST_CHANGED = 12  # pixels that an alternative must change to count as one
@@ -82,14 +83,15 @@ def contrast(reading: Reading) -> float:
 
     For each alternative y' (moved by 8 px of 256 to either side, up, down; mirrored) the mean of
     log p(y) - log p(y') over the pixels where they differ. The smallest of these falls below 0
-    where another position fits better; their mean falls to 0 for a stencil that lies nowhere on
-    the image, such as another frame's. Contrast is their sum, so one threshold bounds one error
-    rate. It compares a frame with itself: fog and night lower it, but do not turn its sign.
+    where another position fits better; the mean over the displaced ones falls to 0 for a stencil
+    that lies nowhere on the image, such as another frame's. Contrast is the smallest plus half of
+    that mean: one score, so that one threshold bounds one error rate. It compares a frame with
+    itself: fog and night lower it, but do not turn its sign.
     """
-    own = reading.own
-    found = [_advantage(reading, own, other) for other in alternatives(reading.y)]
-    known = [a for a in found if a is not None]
-    return float(min(known) + np.mean(known)) if known else -2 * float(np.log(FLOOR))
+    *displaced_ones, mirrored = (_advantage(reading, y) for y in alternatives(reading.y))
+    known = [a for a in displaced_ones if a is not None]
+    least = min([*known, *([mirrored] if mirrored is not None else [])], default=SURE)
+    return float(least + 0.5 * (np.mean(known) if known else SURE))
 
 
 def alternatives(y: Indices) -> Sequence[Indices]:
@@ -115,11 +117,12 @@ def displaced(y: Indices, right: int, down: int) -> Indices:
     return moved
 
 
-def _advantage(reading: Reading, own: NDArray[np.float32], other: Indices) -> float | None:
+def _advantage(reading: Reading, other: Indices) -> float | None:
+    """Mean log p(y) - log p(other) where the two differ; None where they hardly do."""
     differ = (reading.y != other) & (reading.y != IGNORE) & (other != IGNORE)
     if np.count_nonzero(differ) < FEWEST_CHANGED:
         return None
-    return float((own - taken(reading.log_p, other))[differ].mean())
+    return float((reading.own - taken(reading.log_p, other))[differ].mean())
 
 
 def agreement(reading: Reading) -> float:
