@@ -241,9 +241,11 @@ def adapter(tmp_path: Path) -> Callable[[str], Any]:
 
 @pytest.mark.parametrize("name", ADAPTERS)
 def test_an_index_is_stable_and_its_ids_unique(name: str, adapter: Any) -> None:
-    index = list(adapter(name).index())
+    first = adapter(name)
+    index = list(first.index())
     assert index
-    assert index == list(adapter(name).index())
+    # Another adapter over the same files: written anew, they would rightly have other stamps.
+    assert index == list(type(first)(first.config).index())
     assert len({ref.native_id for ref in index}) == len(index)
 
 
