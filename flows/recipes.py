@@ -18,6 +18,8 @@ Shots = Sequence[tuple[str, float]]  # (weather, hour)
 
 CLEAR_DAY: Shots = (("ExtraSunny", 11.0), ("Clear", 14.0), ("Clear", 9.5), ("Clouds", 12.5))
 WANTED: Shots = (("Clear", 22.5), ("Foggy", 9.0), ("Raining", 15.0), ("Snowing", 11.0))
+# Lamps and windows are known on our own street; a night is drawn from them.
+LAYERS = {"layers": ["stencil", "instances", "depth", "emissive"]}
 JUDGED: Shots = (("Clear", 23.5), ("Foggy", 13.0), ("Raining", 10.5), ("Snowing", 14.0))
 
 
@@ -45,7 +47,7 @@ def demo() -> RunConfig:
         ),
         generators=(
             DrawConfig(generator="weather"),
-            DrawConfig(generator="pix2pix", settings={"steps": 300, "width": 16}),
+            DrawConfig(generator="pix2pix", settings={"steps": 300, "width": 16, **LAYERS}),
         ),
         splits=SplitFractions(train=1, validation=0, test=0),  # the judge frames are the test
         plan=_plan({"weather": 4.0, "pix2pix": 1.0}),
