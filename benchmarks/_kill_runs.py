@@ -48,21 +48,21 @@ def smallest_run() -> RunConfig:
 
 def timed_run() -> RunConfig:
     """All stages with enough work to be killed in: rendering, two fits, drawing, gate, writing."""
-    oracle = {"steps": 20, "width": 64, "height": 48, "batch": 4, "checkpoint_every": 5}
+    oracle = {"steps": 10, "width": 64, "height": 48, "batch": 4, "checkpoint_every": 5}
     learner = {"steps": 12, "width": 8, "crop_px": 48, "batch_size": 2, "checkpoint_every": 3}
     return RunConfig(
         name="timed",
         sources=(
-            _street("source", 0, DAY, 8),
-            _street("target", 100, WANTED, 2),
-            _street("reference", 200, WANTED, 3),
+            _street("source", 0, DAY, 4),
+            _street("target", 100, WANTED, 1),
+            _street("reference", 200, WANTED, 2),
         ),
         generators=(
-            {"generator": "weather", "frames_per_chunk": 4},
+            {"generator": "weather", "frames_per_chunk": 2},
             {
                 "generator": "pix2pix",
                 "settings": {**learner, "min_frames_per_cell": 2},
-                "frames_per_chunk": 4,
+                "frames_per_chunk": 2,
             },
         ),
         splits={"train": 1, "validation": 0, "test": 0},
@@ -71,6 +71,7 @@ def timed_run() -> RunConfig:
                 {"weathers": ["Foggy"], "hours": [9], "share": 0.3},
                 {"weathers": ["Raining"], "hours": [15], "share": 0.3},
             ],
+            "mix": {"weather": 1, "pix2pix": 1},
             "max_rounds": 1,
         },
         gate={"oracle": oracle, "fewest_reference": 4},

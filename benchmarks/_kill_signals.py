@@ -54,7 +54,8 @@ class Killer:
         self.config = work / "timed.yaml"
         self.config.write_text(yaml.safe_dump(timed_run().model_dump(mode="json")))
         self.whole = work / "whole"
-        self.finish(self.whole, 2)
+        if self.finish(self.whole, 2) != 0:
+            raise RuntimeError(f"the uninterrupted run failed; {self._log(self.whole)} says why")
         self.wanted = fingerprint(self.whole)
         self.receipts = {
             stage: sorted(
@@ -90,13 +91,18 @@ class Killer:
     def start(self, folder: Path, workers: int, mark: str = "") -> subprocess.Popen[bytes]:
         """`parhelion augment` in a process group of its own."""
         command = [sys.executable, "-m", "parhelion.flows.cli", "augment", str(self.config)]
-        return subprocess.Popen(
-            [*command, "--out", str(folder), "--workers", str(workers)],
-            start_new_session=True,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env={**os.environ, MARK: mark},
-        )
+        with open(self._log(folder), "ab") as log:
+            return subprocess.Popen(
+                [*command, "--out", str(folder), "--workers", str(workers)],
+                start_new_session=True,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, MARK: mark},
+            )
+
+    def _log(self, folder: Path) -> Path:
+        """What the runs in `folder` have printed."""
+        return self.work / f"{folder.name}.log"
 
     def finish(self, folder: Path, workers: int) -> int:
         """Runs to the end; the exit code."""
