@@ -71,7 +71,11 @@ def demo_preview() -> RunConfig:
             ),
             "generators": (
                 DrawConfig(generator="weather"),
-                DrawConfig(generator="pix2pix", settings={"steps": 20, "width": 8, "crop_px": 64}),
+                DrawConfig(
+                    generator="pix2pix",
+                    # No perceptual loss: this run needs no weights beyond the installed package.
+                    settings={"steps": 20, "width": 8, "perceptual_weight": 0, **LAYERS},
+                ),
             ),
             "gate": GateConfig(oracle=short),
             "downstream": DownstreamConfig(network=short),
