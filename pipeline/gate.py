@@ -42,6 +42,7 @@ class GateConfig(PartConfig):
     false_reject: Annotated[float, Field(gt=0, lt=0.5)] = (
         0.05  # share of true frames, per condition
     )
+    confidence: Annotated[float, Field(gt=0, lt=1)] = 0.9  # that the rate holds, whatever was drawn
     pixel_false_ignore: Annotated[float, Field(ge=0, lt=0.5)] = (
         0.01  # share of a class's true pixels
     )
@@ -52,7 +53,8 @@ class GateConfig(PartConfig):
     lost_transmission: Share = 0.03  # pixels with less light left become IGNORE
     folds: Annotated[int, Field(ge=2)] = 2
     reference_share: Annotated[float, Field(gt=0, lt=1)] = 0.6  # of every training batch
-    oracle: SegmenterSettings = SegmenterSettings()
+    # Larger and longer than a plain segmenter: 8 pixels of 256 are to be told in fog.
+    oracle: SegmenterSettings = SegmenterSettings(width=128, height=80, steps=250)
 
 
 class GateState(PartConfig):
@@ -141,7 +143,7 @@ class Gate:
         if cell is not None and cell.contrast is not None:
             return (
                 cell.contrast,
-                f"which {1 - (cell.level or 0):.0%} of true {cell.cell} frames reach",
+                f"which at least {1 - (cell.level or 0):.0%} of true {cell.cell} frames reach",
             )
         if parent is None or parent.stencil is None:
             return 0.0, "where a copy moved aside fits as well"
@@ -210,7 +212,11 @@ def assemble(
     gate = Gate(GateState(config=config, folds=folds, thresholds=()), oracles)
     true_frames = (_as_seen(gate, frame) for s in (source, reference) for frame in _spread(s))
     thresholds = calibrate(
-        true_frames, config.false_reject, config.pixel_false_ignore, config.fewest_reference
+        true_frames,
+        config.false_reject,
+        config.confidence,
+        config.pixel_false_ignore,
+        config.fewest_reference,
     )
     return replace(gate, state=gate.state.model_copy(update={"thresholds": thresholds}))
 

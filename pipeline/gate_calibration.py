@@ -1,9 +1,10 @@
 """Thresholds of the gate, per condition, from that condition's own true frames.
 
-A threshold is a conformal quantile (Vovk et al. 2005): the k-th smallest of n scores of true
-frames, k = floor(alpha (n + 1)), rejects a further true frame with probability at most k / (n + 1).
-With few frames alpha cannot be reached; then k = 1, and the level that holds, 1 / (n + 1), is
-recorded.
+The threshold is the k-th smallest score of n true frames, with the largest k at which, with the
+stated confidence over the draw of those frames, at most a share alpha of further true frames falls
+below it: P(Binomial(n, alpha) < k) <= 1 - confidence (Vovk 2012, training-conditional validity of
+conformal predictors, proposition 2). With few frames alpha cannot be reached; then k = 1, and the
+level that holds is recorded.
 """
 
 from collections import defaultdict
@@ -48,44 +49,56 @@ class CellThreshold(BaseModel):
     cell: str
     frames: int  # true frames that it was calibrated on
     contrast: float | None  # the least contrast; None = uncalibrated, too few frames
-    level: float | None  # false-reject rate that holds: at most this share of true frames
+    level: float | None  # at most this share of true frames is rejected, with the confidence
     floors: tuple[ClassFloor, ...] = ()
 
 
-def conformal_threshold(scores: Sequence[float], alpha: float) -> tuple[float, float]:
-    """The threshold and its level k / (n + 1): scores below the threshold are rejected.
+def conformal_threshold(
+    scores: Sequence[float], alpha: float, confidence: float
+) -> tuple[float, float]:
+    """The threshold and its level: scores below the threshold are rejected.
 
-    Raises ValueError without scores.
+    With the stated confidence at most a share `level` of further true frames is rejected: the
+    quantile of Beta(k, n + 1 - k). Raises ValueError without scores.
     """
+    from scipy import stats
+
     n = len(scores)
     if n == 0:
         raise ValueError("a threshold needs scores of true frames, got none")
-    k = max(1, int(np.floor(alpha * (n + 1) + 1e-9)))
-    return float(np.sort(scores)[k - 1]), k / (n + 1)
+    k = max(1, int(stats.binom.ppf(1 - confidence, n, alpha)))
+    return float(np.sort(scores)[k - 1]), float(stats.beta.ppf(confidence, k, n + 1 - k))
 
 
 def calibrate(
-    frames: Iterable[TrueFrame], alpha: float, pixel_alpha: float, fewest: int
+    frames: Iterable[TrueFrame], alpha: float, confidence: float, pixel_alpha: float, fewest: int
 ) -> tuple[CellThreshold, ...]:
     """Thresholds of every cell of conditions that occurs, sorted by its name.
 
-    Frames: at most a share `alpha` of true frames is rejected; pixels: `pixel_alpha` of the true
-    pixels of each class is ignored. A cell with fewer than `fewest` frames stays uncalibrated.
+    Frames: at most a share `alpha` of true frames is rejected, with `confidence`; pixels: a share
+    `pixel_alpha` of the true pixels of each class is ignored. A cell with fewer than `fewest`
+    frames stays uncalibrated.
     """
     cells: dict[str, list[TrueFrame]] = defaultdict(list)
     for frame in frames:
         cells[frame.cell].append(frame)
     return tuple(
-        _threshold(cell, cells[cell], alpha, pixel_alpha, fewest) for cell in sorted(cells)
+        _threshold(cell, cells[cell], alpha, confidence, pixel_alpha, fewest)
+        for cell in sorted(cells)
     )
 
 
 def _threshold(
-    cell: str, frames: Sequence[TrueFrame], alpha: float, pixel_alpha: float, fewest: int
+    cell: str,
+    frames: Sequence[TrueFrame],
+    alpha: float,
+    confidence: float,
+    pixel_alpha: float,
+    fewest: int,
 ) -> CellThreshold:
     if len(frames) < fewest:
         return CellThreshold(cell=cell, frames=len(frames), contrast=None, level=None)
-    least, level = conformal_threshold([f.contrast for f in frames], alpha)
+    least, level = conformal_threshold([f.contrast for f in frames], alpha, confidence)
     floors = _class_floors(frames, pixel_alpha)
     return CellThreshold(cell=cell, frames=len(frames), contrast=least, level=level, floors=floors)
 
