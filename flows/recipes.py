@@ -34,7 +34,7 @@ def demo() -> RunConfig:
             # The targets' own streets by day: twins, from which a generator may learn.
             _street(Role.SOURCE, CLEAR_DAY[1:2], frames, scenes=4, first=100, views=2),
             _street(Role.TARGET, WANTED, frames, scenes=4, first=100, views=2, every=True),
-            _street(Role.REFERENCE, WANTED, frames, scenes=5, first=200, views=2, every=True),
+            _street(Role.REFERENCE, WANTED, frames, scenes=10, first=200, views=2, every=True),
             _street(
                 Role.JUDGE,
                 JUDGED,
