@@ -24,20 +24,26 @@ CONDITIONS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Scenes:
-    """Consecutive scenes, each from `views` cameras under every condition: twins."""
+    """Consecutive scenes, each from `views` cameras under every named condition: twins."""
 
     first: int
     count: int
     views: int = 2
+    named: tuple[str, ...] = tuple(CONDITIONS)
 
 
 def rendered(scenes: Scenes, base: StreetConfig) -> StoredFrames:
-    """Twins of the scenes in every condition, drawn scene by scene, or read where they lie."""
-    files = [
-        _scene_file(base.model_copy(update={"first_scene": i, "scenes": 1, "views": scenes.views}))
-        for i in range(scenes.first, scenes.first + scenes.count)
-    ]
-    return StoredFrames(files)
+    """Twins of the scenes in their conditions, drawn scene by scene, or read where they lie."""
+    shared = {
+        "scenes": 1,
+        "views": scenes.views,
+        "conditions": tuple(CONDITIONS[name] for name in scenes.named),
+        "pairing": "every",
+    }
+    numbers = range(scenes.first, scenes.first + scenes.count)
+    return StoredFrames(
+        [_scene_file(base.model_copy(update={**shared, "first_scene": i})) for i in numbers]
+    )
 
 
 def named(frames: Iterable[Frame]) -> Iterator[tuple[str, Frame]]:
@@ -48,9 +54,6 @@ def named(frames: Iterable[Frame]) -> Iterator[tuple[str, Frame]]:
 
 
 def _scene_file(config: StreetConfig) -> Path:
-    config = config.model_copy(
-        update={"conditions": tuple(CONDITIONS.values()), "pairing": "every"}
-    )
     path = CACHE / f"{digest(Street.VERSION, config)[:24]}.parquet"
     if not path.is_file():
         street = Street(config)

@@ -20,8 +20,8 @@ from parhelion.sim_adapters.street import StreetConfig
 
 WORK = Path(__file__).parent.parent / "runs" / "gate_street"
 STREET = StreetConfig(seed=21, width=256, height=144, samples=8)
-SOURCE = Scenes(first=0, count=16)
-REFERENCE = Scenes(first=1000, count=20)
+SOURCE = Scenes(first=0, count=16, named=("day",))
+REFERENCE = Scenes(first=1000, count=25)
 JUDGED = Scenes(first=2000, count=25)
 SEEDS, QUICK = (0, 1), (0,)
 LEAST_CAUGHT = 0.95
@@ -45,8 +45,7 @@ def main() -> int:
 def measured(config: GateConfig, seed: int) -> tuple[GateRates, ...]:
     """The rates of a gate fitted with this seed, cell by cell of conditions."""
     source, reference, judged = (rendered(s, STREET) for s in (SOURCE, REFERENCE, JUDGED))
-    clear = source.where(lambda key: key.conditions.cell == "clear/day")
-    gate = fit_gate(clear, reference, config, WORK / f"seed-{seed}", seed, _show)
+    gate = fit_gate(source, reference, config, WORK / f"seed-{seed}", seed, _show)
     return gate_rates(gate, list(judged), seed)
 
 
