@@ -104,7 +104,8 @@ _NUMBERS: Mapping[str, float] = {  # field -> the value that becomes 1
     "sun_altitude_deg": 90.0,
 }
 PHYSICS = frozenset({"visibility_m", *_NUMBERS})
-CONDITION_SIZE = sum(len(v) for v in _VOCABULARIES) + 3 + 2 * len(PHYSICS)
+WORDS_SIZE = sum(len(v) for v in _VOCABULARIES)  # entries of the words, which come first
+CONDITION_SIZE = WORDS_SIZE + 3 + 2 * len(PHYSICS)
 
 
 def condition_vector(

@@ -1,12 +1,13 @@
 """Critics that judge patches at several scales, and the losses that they give.
 
 Isola et al. 2017 (patches), Wang et al. 2018 (pix2pixHD: several scales, feature matching), Miyato
-and Koyama 2018 (conditions by projection), Lim and Ye 2017 (hinge).
+and Koyama 2018 (conditions by projection), Lim and Ye 2017 (hinge), Reed et al. 2016 (a real
+picture under another's conditions counts as false).
 Legend: N = batch, P = planes of y, D = entries of the condition vector, K = channels at the end.
 """
 
 from itertools import pairwise
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -44,8 +45,13 @@ class PatchCritic(nn.Module):
         for conv in self.convs:
             h = functional.leaky_relu(conv(h), SLOPE)
             features.append(h)
+        return Judgement(self.judged(h, conditions), features)
+
+    def judged(self, h: Tensor, conditions: Tensor) -> Tensor:
+        """Scores (N, 1, h, w) of last features (N, K, h, w) under conditions (N, D)."""
         fits = (h * self.project(conditions)[:, :, None, None]).sum(dim=1, keepdim=True)
-        return Judgement(self.score(h) + fits, features)
+        score: Tensor = self.score(h) + fits
+        return score
 
 
 class MultiScaleCritic(nn.Module):
@@ -68,6 +74,13 @@ class MultiScaleCritic(nn.Module):
             judgements.append(critic(x, planes, conditions))
         return judgements
 
+    def under(self, judgements: list[Judgement], conditions: Tensor) -> list[Tensor]:
+        """The scores that the same pictures get under other conditions (N, D), one per scale."""
+        return [
+            cast(PatchCritic, critic).judged(judgement.features[-1], conditions)
+            for critic, judgement in zip(self.critics, judgements, strict=True)
+        ]
+
 
 def critic_hinge(real: list[Judgement], fake: list[Judgement]) -> Tensor:
     """Mean over scales of E[max(0, 1 - D(real))] + E[max(0, 1 + D(fake))]."""
@@ -75,6 +88,15 @@ def critic_hinge(real: list[Judgement], fake: list[Judgement]) -> Tensor:
         functional.relu(1 - r.score).mean() + functional.relu(1 + f.score).mean()
         for r, f in zip(real, fake, strict=True)
     ]
+    return torch.stack(terms).mean()
+
+
+def mismatch_hinge(scores: list[Tensor], weights: Tensor) -> Tensor:
+    """Mean over scales of E[max(0, 1 + D(real, other conditions))] (Reed et al. 2016, algorithm 1).
+
+    `weights` (N,) is 0 where the other conditions say the same.
+    """
+    terms = [(functional.relu(1 + s).mean(dim=(1, 2, 3)) * weights).mean() for s in scores]
     return torch.stack(terms).mean()
 
 

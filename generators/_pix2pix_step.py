@@ -13,12 +13,14 @@ from torch.nn import functional
 from torch.optim import Adam
 
 from parhelion.generators import _diff_augment
-from parhelion.generators._conditioning import CONDITION_SIZE, PLANES
+from parhelion.generators._conditioning import CONDITION_SIZE, PLANES, WORDS_SIZE
 from parhelion.generators._patch_critic import (
+    Judgement,
     MultiScaleCritic,
     critic_hinge,
     feature_matching,
     generator_hinge,
+    mismatch_hinge,
 )
 from parhelion.generators._perceptual import MobileNetFeatures, perceptual_distance
 from parhelion.generators._pix2pix_draw import network_of, on_device
@@ -133,10 +135,13 @@ class Pix2PixStep:
         fake = _diff_augment.augmented(drawn, batch.planes, augment)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
             on_real = self.D(*real, batch.conditions)
+            on_drawn = self.D(fake[0].detach(), fake[1], batch.conditions)
             losses = {
-                "critic": critic_hinge(on_real, self.D(fake[0].detach(), fake[1], batch.conditions))
+                "critic": critic_hinge(on_real, on_drawn),
+                "mismatch": self._mismatch(on_real, batch.conditions),
             }
-            _backpropagate(losses["critic"] / c.accumulate)
+            judging = losses["critic"] + c.mismatch_weight * losses["mismatch"]
+            _backpropagate(judging / c.accumulate)
             self.D.requires_grad_(False)
             on_fake = self.D(*fake, batch.conditions)
             self.D.requires_grad_(True)
@@ -159,6 +164,12 @@ class Pix2PixStep:
             )
             total = total + c.diversity_weight * c.diversity_every * losses["diversity"]
         return losses, total
+
+    def _mismatch(self, on_real: list[Judgement], conditions: Tensor) -> Tensor:
+        """The loss of taking real pictures for what their neighbours in the batch show."""
+        others = conditions.roll(1, dims=0)
+        differ = (others[:, :WORDS_SIZE] != conditions[:, :WORDS_SIZE]).any(dim=1)
+        return mismatch_hinge(self.D.under(on_real, others), differ.float())
 
 
 def mode_seeking(x: Tensor, other: Tensor, wanted_grey_levels: float) -> Tensor:

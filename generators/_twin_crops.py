@@ -96,12 +96,17 @@ class TwinCrops:
 
     def batch(self, n: int, random: np.random.Generator) -> Batch:
         """N crops; equal generators give equal batches."""
-        rows = [self._row(random) for _ in range(n)]
+        rows = [self._row(cell, random) for cell in self._cells_of_batch(n, random)]
         stacked = {name: torch.from_numpy(np.stack([r[name] for r in rows])) for name in rows[0]}
         return Batch(**stacked)
 
-    def _row(self, random: np.random.Generator) -> dict[str, NDArray[np.float32]]:
-        cell = self._cells[random.integers(len(self._cells))]
+    def _cells_of_batch(self, n: int, random: np.random.Generator) -> list[list[int]]:
+        """N cells of conditions, each once before any comes again."""
+        rounds = -(-n // len(self._cells))
+        order = np.concatenate([random.permutation(len(self._cells)) for _ in range(rounds)])
+        return [self._cells[i] for i in order[:n].tolist()]
+
+    def _row(self, cell: list[int], random: np.random.Generator) -> dict[str, NDArray[np.float32]]:
         i = cell[random.integers(len(cell))]
         parent, twin = self._parent_of(i, random)
         real = self._view(self.reals, i)

@@ -1,7 +1,8 @@
 """pix2pix: a conditional GAN trained on the user's own frames, p(x | y) or p(x | y, parent).
 
 Isola et al. 2017, with the network of Park et al. 2019 (SPADE), the critics of Wang et al. 2018,
-augmentation after Zhao et al. 2020 and a term that makes noise count after Mao et al. 2019.
+augmentation after Zhao et al. 2020, a term that makes noise count after Mao et al. 2019 and one
+that makes conditions count after Reed et al. 2016.
 """
 
 import hashlib
@@ -76,6 +77,7 @@ class Pix2PixConfig(PartConfig):
     learning_rate: AboveZero = 5e-4  # of G, Adam
     critic_learning_rate: AboveZero = 5e-4  # of D, Adam
     adversarial_weight: Weight = 1.0
+    mismatch_weight: Weight = 0.5  # of real crops under another's conditions, in D's loss
     feature_matching_weight: Weight = 5.0
     perceptual_weight: Weight = 5.0
     l1_weight: Weight = 5.0  # of pixel distance beside the others, in units of half the range
@@ -117,7 +119,7 @@ class _Fitted:
 class Pix2Pix:
     """Draws frames under the conditions of its training frames."""
 
-    VERSION: ClassVar[str] = "1"
+    VERSION: ClassVar[str] = "2"
     Config: ClassVar[type[PartConfig]] = Pix2PixConfig
     needs_fit: ClassVar[bool] = True
 

@@ -23,6 +23,7 @@ from parhelion.generators._patch_critic import (
     critic_hinge,
     feature_matching,
     generator_hinge,
+    mismatch_hinge,
 )
 from parhelion.generators._perceptual import MobileNetFeatures, perceptual_distance
 from parhelion.generators._spade import Spade, normalised
@@ -92,6 +93,23 @@ def test_critic_reads_picture_stencil_and_conditions_at_two_scales() -> None:
     assert [tuple(j.score.shape[2:]) for j in said] == [(7, 7), (3, 3)]
     for other in ((-x, y, c), (x, 1 - y, c), (x, y, 1 - c)):
         assert not torch.allclose(critic(*other)[0].score, said[0].score)
+
+
+def test_a_critic_hears_other_conditions_about_the_same_picture() -> None:
+    critic = MultiScaleCritic(planes=PLANES, condition_size=3, width=4, layers=3, scales=2).eval()
+    x, planes = torch.randn(2, 3, 32, 32), torch.rand(2, PLANES, 32, 32)
+    told, others = torch.eye(3)[[0, 1]], torch.eye(3)[[1, 0]]
+    heard = critic.under(critic(x, planes, told), others)
+    for score, afresh in zip(heard, critic(x, planes, others), strict=True):
+        torch.testing.assert_close(score, afresh.score)
+    for score, before in zip(heard, critic(x, planes, told), strict=True):
+        assert not torch.allclose(score, before.score)
+
+
+def test_a_mismatch_costs_nothing_where_conditions_agree_or_the_critic_is_sure() -> None:
+    scores = [torch.tensor([0.5, -3.0]).view(2, 1, 1, 1)]
+    assert float(mismatch_hinge(scores, torch.tensor([0.0, 1.0]))) == 0
+    assert float(mismatch_hinge(scores, torch.tensor([1.0, 1.0]))) == pytest.approx(1.5 / 2)
 
 
 def test_perceptual_distance_is_zero_to_itself_and_grows() -> None:
