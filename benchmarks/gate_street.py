@@ -14,7 +14,8 @@ from _street_sets import Scenes, rendered
 from scipy import stats
 
 from parhelion.pipeline.gate import GateConfig, fit_gate
-from parhelion.pipeline.gate_measure import GateRates, gate_rates
+from parhelion.pipeline.gate_measure import gate_rates
+from parhelion.pipeline.gate_rates import GateRates
 from parhelion.pipeline.threads import one_thread
 from parhelion.sim_adapters.street import StreetConfig
 

@@ -20,6 +20,7 @@ from parhelion.pipeline.files import model_from, write_json
 from parhelion.pipeline.frame import Frame
 from parhelion.pipeline.gate_calibration import CellThreshold, TrueFrame, calibrate
 from parhelion.pipeline.gate_folds import Folds, fold_groups, without_fold
+from parhelion.pipeline.gate_rates import GateRates
 from parhelion.pipeline.gate_scores import Reading
 from parhelion.pipeline.provenance import GateRecord
 from parhelion.pipeline.seeds import seed_of
@@ -63,6 +64,7 @@ class GateState(PartConfig):
     config: GateConfig
     folds: Folds
     thresholds: tuple[CellThreshold, ...]
+    trial: tuple[GateRates, ...] = ()  # on its own reference frames, each with faults planted
 
 
 @dataclass(frozen=True, eq=False)

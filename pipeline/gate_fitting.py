@@ -1,11 +1,14 @@
-"""Stages `fit-gate` and `calibrate`: the gate's oracles, fold by fold, then its thresholds."""
+"""Stages `fit-gate` and `calibrate`: the gate's oracles, its thresholds, its trial on faults."""
 
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from parhelion.pipeline.contracts import FrameSet
 from parhelion.pipeline.engine import ChunkResult, Spec, Stage, as_folder
-from parhelion.pipeline.gate import GateConfig, assemble, fit_fold
+from parhelion.pipeline.gate import Gate, GateConfig, assemble, fit_fold
+from parhelion.pipeline.gate_measure import gate_rates
 from parhelion.pipeline.packages import BYTE_PACKAGES
 from parhelion.pipeline.receipts import Chunk, Receipt
 from parhelion.pipeline.seeds import seed_of
@@ -71,4 +74,15 @@ def calibrate_chunk(spec: Spec, chunk: Chunk) -> ChunkResult:
         place = chunk.workdir / f"fold-{fold}"
         shutil.copytree(chunk.folder / file, place, dirs_exist_ok=True)
     gate = assemble(source, reference, config, chunk.workdir, spec["seed"])
-    return ChunkResult(write=as_folder(gate.save))
+    return ChunkResult(write=as_folder(tried(gate, reference, spec["seed"]).save))
+
+
+def tried(gate: Gate, reference: FrameSet, seed: int) -> Gate:
+    """The gate with what it does to faults planted in true frames.
+
+    No oracle judges a group that it saw. The thresholds were set on these very frames: the catch is
+    honest, but for false rejects the thresholds' levels stand, not the count in the trial.
+    """
+    frames = (reference[i] for i in range(len(reference)))
+    trial = gate_rates(gate, [f for f in frames if f.stencil is not None], seed)
+    return replace(gate, state=gate.state.model_copy(update={"trial": trial}))

@@ -4,49 +4,19 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
 from pydantic import BaseModel, ConfigDict
-from scipy import stats
 
 from parhelion.pipeline.frame import Frame
 from parhelion.pipeline.gate import Gate, Verdict
+from parhelion.pipeline.gate_rates import GateRates, Rate
 from parhelion.pipeline.planted_faults import Fault, plant
 from parhelion.pipeline.scene_class import SceneClass
 from parhelion.pipeline.seeds import rng
 
 
-class _Row(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Rate(_Row):
-    """Some of so many, with its exact 95 % interval (Clopper and Pearson 1934)."""
-
-    hits: int
-    trials: int
-
-    @property
-    def value(self) -> float | None:
-        return self.hits / self.trials if self.trials else None
-
-    @property
-    def interval(self) -> tuple[float, float] | None:
-        if not self.trials:
-            return None
-        found = stats.binomtest(self.hits, self.trials).proportion_ci(0.95, method="exact")
-        return float(found.low), float(found.high)
-
-
-class GateRates(_Row):
-    """What the gate does in one cell of conditions."""
-
-    cell: str
-    calibrated: bool
-    level: float | None  # false-reject rate that its threshold promises
-    false_reject: Rate  # of true frames
-    caught: tuple[tuple[Fault, Rate], ...]  # of planted faults
-
-
-class Rejections(_Row):
+class Rejections(BaseModel):
     """What happened to the frames of a cell that show a class: the gate's own bias."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     cell: str
     scene_class: SceneClass | None  # None = all frames of the cell

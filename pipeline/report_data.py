@@ -171,6 +171,14 @@ class ClassRejection(_Report):
     judged: Count
 
 
+class FaultCaught(_Report):
+    """How often the gate refused one kind of wrong label, planted in true frames."""
+
+    fault: str
+    caught: Estimate
+    planted: Count
+
+
 class GateRow(_Report):
     """The gate in one condition."""
 
@@ -178,8 +186,8 @@ class GateRow(_Report):
     calibrated: bool
     threshold: float | None = None
     reference_frames: Count = 0
-    false_reject: Estimate | None = None  # share of faithful reference frames rejected
-    catch: Estimate | None = None  # share of planted faults rejected
+    level: float | None = None  # at most this share of true frames is rejected
+    faults: tuple[FaultCaught, ...] = ()
     accepted: Count = 0
     rejected: Count = 0
     ignored_share: float = 0.0  # pixels that became IGNORE in accepted frames
@@ -189,8 +197,14 @@ class GateRow(_Report):
 class Gate(_Report):
     score: str = "agreement"  # what the threshold is on
     target_false_reject: float = 0.05
+    confidence: float = 0.9  # that a row's level holds
     note: str = ""
     rows: tuple[GateRow, ...] = ()
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """The kinds of fault that were planted, in order."""
+        return tuple(dict.fromkeys(f.fault for row in self.rows for f in row.faults))
 
 
 class QuarantineCount(_Report):

@@ -1,14 +1,13 @@
 """From what a run came to, to what its report says."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import yaml
 
 from parhelion.pipeline.audit import Audit
 from parhelion.pipeline.bad_frame import Reason
-from parhelion.pipeline.bias import tally_of
 from parhelion.pipeline.downstream import DownstreamResult
 from parhelion.pipeline.downstream_scores import ALL_CLASSES
 from parhelion.pipeline.gallery import choose_evenly, write_gallery_item
@@ -18,14 +17,12 @@ from parhelion.pipeline.quarantine import QuarantineRow
 from parhelion.pipeline.receipts import Receipt, timings
 from parhelion.pipeline.report_data import (
     CellPlan,
-    ClassRejection,
     Counts,
     Downstream,
     DownstreamRow,
     Estimate,
     FrameSetRow,
     GalleryItem,
-    GateRow,
     QuarantineCount,
     ReportData,
     RepresentationBar,
@@ -33,12 +30,11 @@ from parhelion.pipeline.report_data import (
     StageSeconds,
     Timings,
 )
-from parhelion.pipeline.report_data import Gate as GateTable
+from parhelion.pipeline.report_gate import gate_table
 from parhelion.pipeline.report_verdict import verdict_of
 from parhelion.pipeline.representation import compare
 from parhelion.pipeline.rounds import Drawn
 from parhelion.pipeline.run_config import Role, RunConfig
-from parhelion.pipeline.scene_class import SceneClass
 from parhelion.pipeline.scoring import Distances
 from parhelion.pipeline.shards import StoredFrames
 from parhelion.pipeline.steps import Ingested, Planned
@@ -214,58 +210,6 @@ def downstream_table(config: RunConfig, result: DownstreamResult) -> Downstream:
         note=result.note,
         rows=tuple(rows),
     )
-
-
-def gate_table(gate: Gate, drawn: Drawn) -> GateTable:
-    """Per condition: what was asked, what passed."""
-    passed = Counter(key.conditions.cell for key in drawn.frames().keys)
-    refused = Counter(row.cell for row in _quarantined(drawn.judged))
-    ignored: dict[str, list[float]] = defaultdict(list)
-    for frame in drawn.frames():
-        if frame.provenance.gate is not None:
-            ignored[frame.conditions.cell].append(frame.provenance.gate.ignored_share)
-    rows = []
-    classes = _rejected_classes(drawn)
-    for cell in sorted({*passed, *refused}):
-        threshold = gate.threshold(cell)
-        calibrated = threshold is not None and threshold.contrast is not None
-        shares = ignored[cell] or [0.0]
-        rows.append(
-            GateRow(
-                cell=cell,
-                calibrated=calibrated,
-                threshold=threshold.contrast if threshold else None,
-                reference_frames=threshold.frames if threshold else 0,
-                accepted=passed[cell],
-                rejected=refused[cell],
-                ignored_share=sum(shares) / len(shares),
-                classes=tuple(classes[cell]),
-            )
-        )
-    return GateTable(
-        score="contrast of the label against its own shifted and mirrored copies",
-        target_false_reject=gate.state.config.false_reject,
-        rows=tuple(rows),
-    )
-
-
-def _rejected_classes(drawn: Drawn) -> Mapping[str, Sequence[ClassRejection]]:
-    """By cell: how often frames that show a class were rejected, the gate's own bias."""
-    judged: dict[str, Counter[SceneClass]] = defaultdict(Counter)
-    rejected: dict[str, Counter[SceneClass]] = defaultdict(Counter)
-    for frame in drawn.frames():
-        judged[frame.conditions.cell].update(tally_of(frame).frames_with)
-    for row in _quarantined(drawn.judged):
-        shown = tally_of(StoredFrames([drawn.folder / row.file])[row.row or 0]).frames_with
-        judged[row.cell].update(shown)
-        rejected[row.cell].update(shown)
-    return {
-        cell: [
-            ClassRejection(scene_class=c.label, rejected=rejected[cell][c], judged=counts[c])
-            for c in sorted(counts)
-        ]
-        for cell, counts in judged.items()
-    }
 
 
 def quarantine_of(receipts: Sequence[Receipt]) -> Iterable[QuarantineCount]:

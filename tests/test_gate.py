@@ -1,5 +1,6 @@
 """The gate: conformal thresholds, faults caught, oracles that never saw the group they judge."""
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,8 +15,10 @@ from parhelion.pipeline.frame import Frame
 from parhelion.pipeline.frame_list import FrameList
 from parhelion.pipeline.gate import Gate, GateConfig, assemble, fit_fold, fit_gate
 from parhelion.pipeline.gate_calibration import conformal_threshold
+from parhelion.pipeline.gate_fitting import tried
 from parhelion.pipeline.gate_folds import fold_groups, without_fold
-from parhelion.pipeline.gate_measure import Rate, gate_rates, merged, rejections
+from parhelion.pipeline.gate_measure import gate_rates, merged, rejections
+from parhelion.pipeline.gate_rates import Rate
 from parhelion.pipeline.gate_scores import Reading, contrast, displaced, faithfulness, lost_pixels
 from parhelion.pipeline.planted_faults import Fault, mirrored, shifted
 from parhelion.pipeline.scene_class import SceneClass
@@ -122,6 +125,18 @@ def test_judging_keeps_scores_and_says_why(fitted: tuple[Gate, Path]) -> None:
     assert dict(verdict.record.scores)["contrast"] < dict(verdict.record.thresholds)["contrast"]
     assert "true fog/day frames reach" in verdict.reason
     assert verdict.frame.provenance.gate == verdict.record
+
+
+def test_a_trial_plants_every_fault_in_every_reference_cell(
+    fitted: tuple[Gate, Path], tmp_path: Path
+) -> None:
+    gate = tried(fitted[0], REFERENCE, 0)
+    cells = Counter(key.conditions.cell for key in REFERENCE.keys)
+    assert {rates.cell: rates.false_reject.trials for rates in gate.state.trial} == cells
+    for rates in gate.state.trial:
+        assert [fault for fault, _ in rates.caught] == list(Fault)
+    gate.save(tmp_path)
+    assert Gate.load(tmp_path).state.trial == gate.state.trial
 
 
 def test_a_descendant_is_judged_by_the_oracle_that_did_not_see_its_parent(

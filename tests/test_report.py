@@ -22,6 +22,7 @@ from parhelion.pipeline.report_data import (
     Downstream,
     DownstreamRow,
     Estimate,
+    FaultCaught,
     FrameSetRow,
     GalleryItem,
     Gate,
@@ -66,6 +67,7 @@ def tiny(gallery: tuple[GalleryItem, ...] = ()) -> ReportData:
         name=HOSTILE, value=0.3, floor=0.1, n_real=5, n_generated=5, passport=PASSPORT, note=HOSTILE
     )
     rejections = (ClassRejection(scene_class=HOSTILE, rejected=1, judged=0),)
+    fault = FaultCaught(fault=HOSTILE, caught=Estimate(value=1, interval=(0.8, 1)), planted=20)
     counts = Counts(source=100, drawn=20, accepted=15, rejected=5)
     return ReportData(
         title=HOSTILE,
@@ -83,7 +85,11 @@ def tiny(gallery: tuple[GalleryItem, ...] = ()) -> ReportData:
         distances=(DistanceRow(cell=HOSTILE, compared=HOSTILE, score=score),),
         downstream=check,
         gate=Gate(
-            note=HOSTILE, rows=(GateRow(cell=HOSTILE, calibrated=False, classes=rejections),)
+            note=HOSTILE,
+            rows=(
+                GateRow(cell=HOSTILE, calibrated=False, classes=rejections),
+                GateRow(cell="fog/day", calibrated=True, level=0.11, faults=(fault,)),
+            ),
         ),
         quarantine=(QuarantineCount(reason=HOSTILE, rows=1, example=HOSTILE),),
         dataset=HOSTILE,
