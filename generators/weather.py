@@ -57,7 +57,7 @@ class WeatherConfig(PartConfig):
 class Weather:
     """The generator."""
 
-    VERSION: ClassVar[str] = "1"
+    VERSION: ClassVar[str] = "2"
     Config: ClassVar[type[PartConfig]] = WeatherConfig
     needs_fit: ClassVar[bool] = False
     models: str = "p(x | y, parent)"
