@@ -18,9 +18,6 @@ import albumentations as A  # noqa: N812
 from parhelion.pipeline.conditions import Weather
 from parhelion.pipeline.frame import Image
 
-# What albumentations can paint on a dry frame; the twins of our effects.
-PAINTED = (Weather.FOGGY, Weather.RAINING, Weather.SNOWING)
-
 
 @cache
 def photometric() -> A.Compose:

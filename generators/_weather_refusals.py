@@ -21,6 +21,8 @@ def asked(conditions: Conditions) -> str | None:
         return f"weather effects cannot draw the event {conditions.event.value}"
     if conditions.weather is Weather.UNKNOWN:
         return "weather effects need a weather to draw; the conditions say Unknown"
+    if conditions.sun_altitude_deg is not None:
+        return "weather effects keep the parent's sun: ask for an hour, not for sun_altitude_deg"
     return None
 
 

@@ -27,6 +27,9 @@ from parhelion.pipeline.frame import Frame, Image
 from parhelion.pipeline.provenance import Numerics
 from parhelion.pipeline.seeds import rng, seed_of
 
+# What albumentations can paint on a dry frame; the twins of our effects.
+PAINTED = (Weather.FOGGY, Weather.RAINING, Weather.SNOWING)
+
 Preset = Literal["photometric", "geometric", "weather", "strong"]
 
 
@@ -51,9 +54,22 @@ class Classical:
     def __init__(self, config: ClassicalConfig) -> None:
         self.config = config
 
-    def refusal(self, conditions: Conditions) -> str | None:
-        """Any conditions that the parent has; `generate` refuses those that it has not."""
-        return None
+    def refusal(self, conditions: Conditions, parent: Conditions | None = None) -> str | None:
+        """Light and event are the parent's; so is the weather, but for what the preset paints."""
+        if parent is None:
+            return None
+        if conditions.time_of_day not in (TimeOfDay.UNKNOWN, parent.time_of_day):
+            return (
+                f"classical keeps the parent's light; asked for {conditions.time_of_day.value}, "
+                f"the parent has {parent.time_of_day.value}"
+            )
+        if conditions.event is not parent.event:
+            return (
+                f"classical keeps the parent's event; asked for {conditions.event.value}, "
+                f"the parent has {parent.event.value}"
+            )
+        keeps = conditions.weather in (Weather.UNKNOWN, parent.weather)
+        return None if keeps else self._unpaintable(conditions, parent)
 
     def fit(
         self, data: TrainingData, workdir: Path, seed: int, progress: Progress = silent
@@ -106,34 +122,24 @@ class Classical:
         if request.mask is not None or request.text is not None:
             raise CannotHonour("classical takes neither mask nor text")
         asked, has = request.conditions, parent.conditions
-        if asked.time_of_day not in (TimeOfDay.UNKNOWN, has.time_of_day):
-            raise CannotHonour(
-                f"classical keeps the parent's light; asked for {asked.time_of_day.value}, "
-                f"the parent has {has.time_of_day.value}"
-            )
-        if asked.event is not has.event:
-            raise CannotHonour(
-                f"classical keeps the parent's event; asked for {asked.event.value}, "
-                f"the parent has {has.event.value}"
-            )
-        if asked.weather in (Weather.UNKNOWN, has.weather):
-            return parent, None
-        return parent, self._paintable(asked, has)
+        if reason := self.refusal(asked, has):
+            raise CannotHonour(reason)
+        keeps = asked.weather in (Weather.UNKNOWN, has.weather)
+        return parent, None if keeps else asked.weather
 
-    def _paintable(self, asked: Conditions, has: Conditions) -> Weather:
-        from parhelion.generators._classical_policy import PAINTED
-
+    def _unpaintable(self, asked: Conditions, has: Conditions) -> str | None:
+        """Why the preset cannot paint the weather that is asked on a parent under another."""
         if self.config.preset not in ("weather", "strong") or asked.weather not in PAINTED:
-            raise CannotHonour(
+            return (
                 f"classical ({self.config.preset}) keeps the parent's weather, "
                 f"{has.weather.value}; asked for {asked.weather.value}"
             )
         if has.sky_kind not in ("clear", "cloudy", "overcast", "unknown"):
-            raise CannotHonour(f"the parent has {has.sky_kind} already; weather is painted on dry")
+            return f"the parent has {has.sky_kind} already; weather is painted on dry"
         stated = {"visibility_m", "rain_mm_h", "snow_cover", "wetness"} & asked.model_fields_set
         if stated:
-            raise CannotHonour(f"painted weather has no physics: cannot honour {sorted(stated)}")
-        return asked.weather
+            return f"painted weather has no physics: cannot honour {sorted(stated)}"
+        return None
 
     def _move(self, request: Request, parent: Frame) -> geometry.Move:
         c = self.config

@@ -71,10 +71,12 @@ class Weather:
         alone = self.config.effects == "air"
         return frozenset({"depth"} if alone else {"depth", "stencil", "camera"})
 
-    def refusal(self, conditions: Conditions) -> str | None:
+    def refusal(self, conditions: Conditions, parent: Conditions | None = None) -> str | None:
         reason = refusals.asked(conditions)
         if reason is None and self.config.effects == "air":
-            return self._beyond_air(conditions)
+            reason = self._beyond_air(conditions)
+        if reason is None and parent is not None:
+            reason = refusals.undoing(conditions, parent)
         return reason
 
     def fit(
@@ -122,16 +124,12 @@ class Weather:
 
     def _honourable(self, request: Request) -> tuple[Frame, Annotation]:
         """Parent and labels of a request that can be drawn. Raises CannotHonour."""
-        reason = self.refusal(request.conditions)
         if request.text is not None:
-            reason = "weather effects take no text"
+            raise CannotHonour("weather effects take no text")
         if request.parent is None:
-            reason = reason or "weather effects are drawn on a parent frame; the request has none"
-        else:
-            reason = reason or refusals.undoing(request.conditions, request.parent.conditions)
-        if reason is not None:
+            raise CannotHonour("weather effects are drawn on a parent frame; the request has none")
+        if reason := self.refusal(request.conditions, request.parent.conditions):
             raise CannotHonour(reason)
-        assert request.parent is not None
         return request.parent, require_layers("weather", request.y, self.needs)
 
     def _check_layers(self, y: Annotation, time: TimeOfDay) -> None:

@@ -174,8 +174,11 @@ class Generator(Protocol):
     @property
     def needs(self) -> frozenset[str]: ...  # layers without which it cannot draw
 
-    def refusal(self, conditions: Conditions) -> str | None:
-        """Why these conditions cannot be drawn, in a sentence; None where they can."""
+    def refusal(self, conditions: Conditions, parent: Conditions | None = None) -> str | None:
+        """Why these conditions cannot be drawn, in a sentence; None where they can.
+
+        `parent`: the conditions of the frame to draw them from, where that is known.
+        """
 
     def fit(
         self, data: TrainingData, workdir: Path, seed: int, progress: Progress = silent

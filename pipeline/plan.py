@@ -5,7 +5,7 @@ of the FINAL dataset: adding frames to one cell dilutes every other, so all addi
 together, in exact arithmetic. `plan_requests` turns what is missing into requests.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from math import ceil
 from typing import Annotated, Protocol, Self
@@ -164,7 +164,7 @@ class Plan(_Record):
 class Refuses(Protocol):
     """The part of a generator that a plan asks."""
 
-    def refusal(self, conditions: Conditions) -> str | None: ...
+    def refusal(self, conditions: Conditions, parent: Conditions | None = None) -> str | None: ...
 
 
 class UnfillableCell(ValueError):
@@ -237,19 +237,22 @@ def _class_short(census: Census, wanted: WantedCell, c: SceneClass, added: int) 
 
 
 def fillable(
-    plan: Plan, generators: Mapping[str, Refuses]
+    plan: Plan, generators: Mapping[str, Refuses], parents: Iterable[FrameKey]
 ) -> tuple[Plan, tuple[UnfillableCell, ...]]:
     """The plan with only the options that some generator draws, and the cells that none draws.
 
-    Raises KeyError where the mix names a generator that is not among `generators`.
+    A generator draws an option where it does so from one of `parents` at least; without any that
+    fits the plan's rule, where it refuses no conditions as such. Raises KeyError where the mix
+    names a generator that is not among `generators`.
     """
     absent = sorted(plan.config.mix.keys() - generators.keys())
     if absent:
         raise KeyError(f"mix names generators that are not there: {', '.join(absent)}")
+    fitting = {key.conditions: None for key in parents if plan.config.parents.fits(key)}
     needs: list[Need] = []
     unfillable: dict[str, UnfillableCell] = {}
     for need in plan.needs:
-        options, refusals = _honoured(need, generators)
+        options, refusals = _honoured(need, generators, [*fitting] or [None])
         if options or not need.missing:
             needs.append(need.model_copy(update={"options": options}))
         else:
@@ -258,18 +261,18 @@ def fillable(
 
 
 def _honoured(
-    need: Need, generators: Mapping[str, Refuses]
+    need: Need, generators: Mapping[str, Refuses], parents: Sequence[Conditions | None]
 ) -> tuple[tuple[Option, ...], tuple[tuple[str, str], ...]]:
     options: list[Option] = []
     refusals: dict[str, str] = {}
     for option in need.options:
         able = []
         for name in option.generators:
-            sentence = generators[name].refusal(option.conditions)
-            if sentence is None:
+            sentences = [generators[name].refusal(option.conditions, parent) for parent in parents]
+            if None in sentences:
                 able.append(name)
             else:
-                refusals.setdefault(name, sentence)
+                refusals.setdefault(name, str(sentences[0]))
         if able:
             options.append(option.model_copy(update={"generators": tuple(able)}))
     return tuple(options), tuple(refusals.items())

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from parhelion.pipeline.conditions import Conditions
 from parhelion.pipeline.contracts import FrameKey, Request
 from parhelion.pipeline.frame import Frame
-from parhelion.pipeline.plan import Need, Option, ParentRule, Plan
+from parhelion.pipeline.plan import Need, Option, ParentRule, Plan, Refuses
 from parhelion.pipeline.scene_class import LabelSpace
 from parhelion.pipeline.seeds import rng, seed_of
 
@@ -62,12 +62,14 @@ def requests_for(
     accepted: Mapping[str, Outcome],
     seed: int,
     *,
+    generators: Mapping[str, Refuses],
     contents: Mapping[str, LabelSpace] | None = None,
 ) -> list[PlannedRequest]:
     """The requests of one round, 0 the first; none after the plan's last round.
 
-    `accepted` has the outcome so far by name of need; `contents` the classes that each parent
-    shows, by frame id, for plans with needs of a class. Raises NoParent.
+    `accepted` has the outcome so far by name of need; `generators` are asked what they draw from
+    which parent; `contents` has the classes that each parent shows, by frame id, for plans with
+    needs of a class. Raises NoParent.
     """
     config = plan.config
     before = {need.name: accepted.get(need.name, Outcome()) for need in plan.needs}
@@ -78,9 +80,9 @@ def requests_for(
     wanted: list[PlannedRequest] = []
     for need in plan.needs:
         if more[need.name]:
-            chosen = _parents_of(need, fitting, contents)
+            chosen = _drawable(need, _parents_of(need, fitting, contents), generators)
             start = before[need.name].asked
-            of_need = _Sequence(config.mix, need, chosen, seed)
+            of_need = _Sequence(config.mix, need, chosen, generators, seed)
             wanted += of_need.requests(start, start + more[need.name])
     return wanted
 
@@ -123,6 +125,26 @@ def _parents_of(
     return chosen
 
 
+def _able(option: Option, parent: FrameKey, generators: Mapping[str, Refuses]) -> list[str]:
+    """The option's generators that draw it from this parent."""
+    asked, has = option.conditions, parent.conditions
+    return [name for name in option.generators if generators[name].refusal(asked, has) is None]
+
+
+def _drawable(
+    need: Need, parents: Sequence[FrameKey], generators: Mapping[str, Refuses]
+) -> list[FrameKey]:
+    """The parents of which every option is drawn, else those of which some is."""
+    counts = [sum(bool(_able(o, key, generators)) for o in need.options) for key in parents]
+    most = max(counts)
+    if not most:
+        raise NoParent(
+            f"{need.name}: no generator of the mix draws it from any of the {len(parents)} frames "
+            "that may be parents: widen plan.parents or add a generator to the mix"
+        )
+    return [key for key, drawn in zip(parents, counts, strict=True) if drawn == most]
+
+
 @dataclass(frozen=True)
 class _Sequence:
     """All requests of one need, in an order of the seed's own."""
@@ -130,18 +152,24 @@ class _Sequence:
     mix: Mapping[str, float]
     need: Need
     parents: Sequence[FrameKey]
+    generators: Mapping[str, Refuses]
     seed: int
 
     def requests(self, start: int, stop: int) -> list[PlannedRequest]:
         """Requests start <= j < stop."""
         asked = dict.fromkeys(self.mix, 0)
         made = []
-        wishes = zip(self._parents(), self._options(), strict=False)
-        for (parent_id, draw), option in islice(wishes, stop):
-            generator = _next_of_mix(self.mix, asked, option)
+        for parent, draw, option, able in islice(self._wishes(), stop):
+            generator = _next_of_mix(self.mix, asked, able)
             asked[generator] += 1
-            made.append(self._request(parent_id, draw, option, generator))
+            made.append(self._request(parent.frame_id, draw, option, generator))
         return made[start:]
+
+    def _wishes(self) -> Iterator[tuple[FrameKey, int, Option, list[str]]]:
+        """Parents and options side by side, without those that nobody draws."""
+        for (parent, draw), option in zip(self._parents(), self._options(), strict=False):
+            if able := _able(option, parent, self.generators):
+                yield parent, draw, option, able
 
     def _request(self, parent_id: str, draw: int, option: Option, generator: str) -> PlannedRequest:
         conditions, purpose = option.conditions, f"plan {self.need.name}"
@@ -154,12 +182,12 @@ class _Sequence:
             seed=seed_of(self.seed, parent_id, conditions, draw, purpose),
         )
 
-    def _parents(self) -> Iterator[tuple[str, int]]:
-        """(parent id, draw) without end: each visit takes one frame of every group."""
-        groups: dict[str, list[str]] = {}
+    def _parents(self) -> Iterator[tuple[FrameKey, int]]:
+        """(parent, draw) without end: each visit takes one frame of every group."""
+        groups: dict[str, list[FrameKey]] = {}
         for key in sorted(self.parents, key=lambda k: k.frame_id):
-            groups.setdefault(key.group_id, []).append(key.frame_id)
-        frames = {group: self._shuffled(ids, "frames", group) for group, ids in groups.items()}
+            groups.setdefault(key.group_id, []).append(key)
+        frames = {group: self._shuffled(keys, "frames", group) for group, keys in groups.items()}
         for visit in count():
             for group in self._shuffled(sorted(groups), "groups", visit):
                 draw, i = divmod(visit, len(frames[group]))
@@ -175,8 +203,8 @@ class _Sequence:
         return [items[i] for i in order]
 
 
-def _next_of_mix(mix: Mapping[str, float], asked: Mapping[str, int], option: Option) -> str:
-    """Of the generators that draw this option, the one that lies furthest behind its share."""
+def _next_of_mix(mix: Mapping[str, float], asked: Mapping[str, int], able: Sequence[str]) -> str:
+    """Of the generators that are able, the one that lies furthest behind its share."""
     total = sum(asked.values()) + 1
     whole = sum(mix.values())
-    return max(sorted(option.generators), key=lambda name: mix[name] / whole * total - asked[name])
+    return max(sorted(able), key=lambda name: mix[name] / whole * total - asked[name])

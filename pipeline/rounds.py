@@ -48,6 +48,7 @@ def generate_step(
             round_,
             outcome,
             session.config.seed,
+            generators=planned.generators,
             contents=audit.contents,
         )
         if not requests:

@@ -107,6 +107,7 @@ class Planned:
     plan: Plan
     unfillable: tuple[UnfillableCell, ...]
     parents: tuple[FrameKey, ...]
+    generators: Mapping[str, Generator]  # by name, ready to say what they draw
 
 
 @dataclass(frozen=True)
@@ -117,21 +118,25 @@ class Fitted:
     gate: Receipt | None = None
     base_arm: tuple[Spec, Receipt] | None = None  # of the downstream check
 
-    def generator(self, folder: Path, draw: DrawConfig) -> Generator:
-        """The generator, ready to draw."""
+    def ready(self, session: Session) -> dict[str, Generator]:
+        """The run's generators by name, ready to draw."""
+        return {
+            draw.generator: fitting.fitted(
+                draw.generator, draw.settings, self._model(session.folder.path, draw)
+            )
+            for draw in session.config.generators
+        }
+
+    def _model(self, folder: Path, draw: DrawConfig) -> Path | None:
         receipt = self.generators.get(draw.generator)
-        model = receipt.path(folder) if receipt is not None else None
-        return fitting.fitted(draw.generator, draw.settings, model)
+        return receipt.path(folder) if receipt is not None else None
 
 
 def plan_step(session: Session, audit: audits.Audit, ingested: Ingested, fitted: Fitted) -> Planned:
     """Cells below their share; those that no generator can draw are named, not dropped."""
-    generators = {
-        draw.generator: fitted.generator(session.folder.path, draw)
-        for draw in session.config.generators
-    }
-    plan, unfillable = fillable(make_plan(audit.census, session.config.plan), generators)
-    return Planned(plan, unfillable, tuple(ingested.frames(Role.SOURCE).keys))
+    generators, parents = fitted.ready(session), tuple(ingested.frames(Role.SOURCE).keys)
+    plan, unfillable = fillable(make_plan(audit.census, session.config.plan), generators, parents)
+    return Planned(plan, unfillable, parents, generators)
 
 
 def fit_chunks(session: Session, ingested: Ingested) -> dict[str, list[Chunk]]:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from parhelion.pipeline.bias import Census, Tally, TallyKey
 from parhelion.pipeline.conditions import Conditions, TimeOfDay, Weather
+from parhelion.pipeline.contracts import FrameKey
 from parhelion.pipeline.plan import (
     Plan,
     PlanConfig,
@@ -140,12 +141,12 @@ def test_config_refuses_what_cannot_be() -> None:
 class NoSnow:
     """Draws anything but snow."""
 
-    def refusal(self, conditions: Conditions) -> str | None:
+    def refusal(self, conditions: Conditions, parent: Conditions | None = None) -> str | None:
         return "no snow was ever seen" if conditions.sky_kind == "snow" else None
 
 
 class OnlyNoon(NoSnow):
-    def refusal(self, conditions: Conditions) -> str | None:
+    def refusal(self, conditions: Conditions, parent: Conditions | None = None) -> str | None:
         return None if conditions.hour == 12 else "draws noon only"
 
 
@@ -158,7 +159,7 @@ def snowy_plan(**mix: float) -> Plan:
 
 
 def test_a_cell_that_no_generator_draws_is_named_with_every_sentence() -> None:
-    plan, refused = fillable(snowy_plan(a=1, b=1), {"a": NoSnow(), "b": OnlyNoon()})
+    plan, refused = fillable(snowy_plan(a=1, b=1), {"a": NoSnow(), "b": OnlyNoon()}, [])
     assert [need.cell for need in plan.needs] == ["fog/day"]
     assert [error.cell for error in refused] == ["snow/day"]
     assert "snow/day (a: no snow was ever seen; b: draws noon only)" in str(refused[0])
@@ -166,9 +167,33 @@ def test_a_cell_that_no_generator_draws_is_named_with_every_sentence() -> None:
 
 
 def test_options_keep_only_the_generators_that_draw_them() -> None:
-    plan, _ = fillable(snowy_plan(a=1, b=1), {"a": NoSnow(), "b": OnlyNoon()})
+    plan, _ = fillable(snowy_plan(a=1, b=1), {"a": NoSnow(), "b": OnlyNoon()}, [])
     able = {o.conditions.hour: o.generators for o in plan.needs[0].options}
     assert able == {9: ("a",), 12: ("a", "b")}
+
+
+class KeepsTheHour:
+    """Draws any weather, by the parent's own light."""
+
+    def refusal(self, conditions: Conditions, parent: Conditions | None = None) -> str | None:
+        if parent is None or conditions.time_of_day is parent.time_of_day:
+            return None
+        return f"keeps the parent's {parent.time_of_day.value}"
+
+
+def test_a_cell_that_no_generator_draws_from_any_parent_is_named() -> None:
+    night = WantedCell(weathers=(Weather.CLEAR,), hours=(23,), share=0.1)
+    fog = WantedCell(weathers=(Weather.FOGGY,), hours=(9,), share=0.1)
+    config = PlanConfig(wanted=(night, fog), mix={"a": 1})
+    day = FrameKey(
+        frame_id="1", group_id="1", conditions=Conditions(weather=Weather.CLEAR, hour=12)
+    )
+    made = make_plan(census({Weather.CLEAR: 80}), config)
+    plan, refused = fillable(made, {"a": KeepsTheHour()}, [day])
+    assert [need.cell for need in plan.needs] == ["fog/day"]
+    assert str(refused[0]) == (
+        "no generator can draw the cell clear/night (a: keeps the parent's day)"
+    )
 
 
 def test_a_full_cell_is_not_refused_and_an_absent_generator_is_named() -> None:
@@ -176,9 +201,9 @@ def test_a_full_cell_is_not_refused_and_an_absent_generator_is_named() -> None:
         census({Weather.CLEAR: 1, Weather.SNOWING: 9}),
         PlanConfig(wanted=(wanted(Weather.SNOWING, 0.1),), mix={"a": 1}),
     )
-    assert fillable(full, {"a": NoSnow()})[1] == ()
+    assert fillable(full, {"a": NoSnow()}, [])[1] == ()
     with pytest.raises(KeyError, match="not there: ghost"):
-        fillable(snowy_plan(ghost=1), {"a": NoSnow()})
+        fillable(snowy_plan(ghost=1), {"a": NoSnow()}, [])
 
 
 def test_error_and_plan_are_plain_data() -> None:

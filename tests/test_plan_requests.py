@@ -1,10 +1,11 @@
 """Requests of a plan: parents evenly over groups, no request twice, topped up after rejection."""
 
 from collections import Counter
+from functools import partial
 
 import pytest
 from conftest import make_frame
-from test_plan import census
+from test_plan import KeepsTheHour, census
 
 from parhelion.pipeline.conditions import Conditions, Weather
 from parhelion.pipeline.contracts import FrameKey
@@ -13,12 +14,17 @@ from parhelion.pipeline.plan_requests import (
     NoParent,
     Outcome,
     PlannedRequest,
-    requests_for,
     to_ask,
 )
+from parhelion.pipeline.plan_requests import requests_for as requests_of_generators
 from parhelion.pipeline.scene_class import SceneClass
 
 CLEAR = Conditions(weather=Weather.CLEAR, hour=12)
+
+
+requests_for = partial(
+    requests_of_generators, generators={"a": KeepsTheHour(), "b": KeepsTheHour()}
+)
 
 
 def keys(
@@ -113,6 +119,32 @@ def test_mix_is_kept_at_every_point_and_over_rounds() -> None:
     assert Counter(r.generator for r in first[:8]) == {"a": 6, "b": 2}
     more = requests_for(plan, parents, 1, {"fog/day": Outcome(asked=40, accepted=20)}, seed=1)
     assert Counter(r.generator for r in more)["b"] in (len(more) // 4, len(more) // 4 + 1)
+
+
+class ClearParentsOnly:
+    def refusal(self, conditions: Conditions, parent: Conditions | None = None) -> str | None:
+        clear = parent is None or parent.weather is Weather.CLEAR
+        return None if clear else "wants a clear parent"
+
+
+def test_nobody_is_asked_for_what_he_refuses_of_a_parent() -> None:
+    cloudy = [
+        FrameKey(frame_id=f"c-{i}", group_id="cloudy", conditions=cloud)
+        for i, cloud in enumerate([Conditions(weather=Weather.CLOUDS, hour=12)] * 3)
+    ]
+    plan = plan_of(40, mix={"a": 1, "b": 1})
+    generators = {"a": KeepsTheHour(), "b": ClearParentsOnly()}
+    requests = requests_of_generators(
+        plan, [*keys(3), *cloudy], 0, {}, seed=1, generators=generators
+    )
+    assert len(requests) == 40
+    assert {r.generator for r in requests if r.parent_id.startswith("c-")} == {"a"}
+    drawn_by = Counter(r.generator for r in requests)
+    assert abs(drawn_by["a"] - drawn_by["b"]) <= 2  # every other parent is cloudy: b waits for one
+    with pytest.raises(NoParent, match="no generator of the mix draws it from any of the 3"):
+        requests_of_generators(
+            plan_of(4, mix={"b": 1}), cloudy, 0, {}, 1, generators={"b": ClearParentsOnly()}
+        )
 
 
 def test_class_needs_take_parents_that_show_the_class() -> None:

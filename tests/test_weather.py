@@ -180,6 +180,7 @@ def test_a_missing_layer_is_named(frame: Frame, lacks: str, hour: float, name: s
         ({"weather": "Overcast", "hour": 12}, {"weather": Name.CLEAR}, "sky is overcast"),
         ({"weather": "Clear", "hour": 12}, {"weather": Name.UNKNOWN}, "need a weather"),
         ({"weather": "Clear", "hour": 12}, {"event": "flood"}, "the event flood"),
+        ({"weather": "Clear", "hour": 12}, {"sun_altitude_deg": 9}, "not for sun_altitude_deg"),
         (
             {"weather": "Clear", "hour": 12, "driving_side": "left"},
             {"driving_side": "right"},
