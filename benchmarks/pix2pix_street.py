@@ -24,11 +24,12 @@ from parhelion.generators.pix2pix import Pix2Pix, Pix2PixConfig
 from parhelion.pipeline.conditions import Conditions
 from parhelion.pipeline.contracts import Request, TrainingData
 from parhelion.pipeline.feature_sample import Rows
-from parhelion.pipeline.features import MOBILENET, feature_network
+from parhelion.pipeline.features import feature_network
 from parhelion.pipeline.frame import Frame, Image
 from parhelion.pipeline.gate_scores import agreement, read
 from parhelion.pipeline.jackknife import jackknife_interval
 from parhelion.pipeline.kid import leave_one_group_out
+from parhelion.pipeline.pretrained import MOBILENET
 from parhelion.pipeline.scene_class import colourise
 from parhelion.pipeline.seeds import digest, seed_of
 from parhelion.pipeline.segmentation import (

@@ -30,8 +30,13 @@ Workers = Annotated[int, typer.Option(min=1, help="Worker processes. Any number,
 
 def _augment(config: "RunConfig", out: Path | None, workers: int, until: str = "report") -> None:
     from parhelion.flows.launch import launch
+    from parhelion.pipeline.run import NotReady
 
-    launch(config, out or Path("runs") / config.name, workers=workers, until=until)
+    try:
+        launch(config, out or Path("runs") / config.name, workers=workers, until=until)
+    except NotReady as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
 
 
 def _load(config: str) -> "RunConfig":

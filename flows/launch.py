@@ -11,12 +11,13 @@ from parhelion.pipeline.run_config import RunConfig
 
 def launch(config: RunConfig, folder: Path, *, workers: int, until: str) -> None:
     """Runs `config` in `folder` up to stage `until`; prints costs and where the results lie."""
-    from parhelion.pipeline.run import finished_run
+    from parhelion.pipeline.run import check_ready, finished_run
 
     done = finished_run(config, folder) if until == "report" else None
     if done is not None:
         _say(done.lines, "nothing to do: the manifest matches")
         return
+    check_ready(config)
     start = time.monotonic()
     with prefect_server(folder.parent / ".prefect") as server:
         if server is not None:

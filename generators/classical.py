@@ -71,6 +71,10 @@ class Classical:
         keeps = conditions.weather in (Weather.UNKNOWN, parent.weather)
         return None if keeps else self._unpaintable(conditions, parent)
 
+    def unready(self) -> str | None:
+        """Needs nothing but its packages."""
+        return None
+
     def fit(
         self, data: TrainingData, workdir: Path, seed: int, progress: Progress = silent
     ) -> FitReport:

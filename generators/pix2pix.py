@@ -39,6 +39,7 @@ from parhelion.pipeline.contracts import (
 from parhelion.pipeline.descent import descend, generator_step, require_layers
 from parhelion.pipeline.files import write_bytes, write_json
 from parhelion.pipeline.frame import Frame
+from parhelion.pipeline.pretrained import MOBILENET_SHA256, WeightsMissing, mobilenet_path
 from parhelion.pipeline.provenance import Numerics
 from parhelion.pipeline.seeds import digest
 
@@ -147,6 +148,16 @@ class Pix2Pix:
                     f"pix2pix saw {seen} training frames of {cell} and draws it from {needed} on "
                     f"(min_frames_per_cell): add frames of {cell}"
                 )
+        return None
+
+    def unready(self) -> str | None:
+        """Names the perceptual network's weights where they are wanted and missing."""
+        if self.config.objective == "l1" or not self.config.perceptual_weight:
+            return None
+        try:
+            mobilenet_path()
+        except WeightsMissing as error:
+            return f"pix2pix: the perceptual loss of {error}, or set perceptual_weight to 0"
         return None
 
     def fit(
@@ -272,13 +283,11 @@ class Pix2Pix:
 
     def _fit_digest(self, data: TrainingData, seed: int) -> str:
         """Names a fit: all that its bytes depend on, and nothing else."""
-        from parhelion.generators._perceptual import WEIGHTS_SHA256
-
         sets = (data.source, data.target)
         frames = [[key.frame_id for key in s.keys] if s is not None else None for s in sets]
         idle = {"device", "checkpoint_every", "cache_mb", "min_frames_per_cell"}
         settings = self.config.model_dump(mode="json", exclude=idle)
-        return digest(self.VERSION, settings, frames, seed, self._numerics(), WEIGHTS_SHA256)
+        return digest(self.VERSION, settings, frames, seed, self._numerics(), MOBILENET_SHA256)
 
 
 def _cells(conditions: Conditions) -> tuple[str, ...]:

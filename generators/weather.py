@@ -79,6 +79,10 @@ class Weather:
             reason = refusals.undoing(conditions, parent)
         return reason
 
+    def unready(self) -> str | None:
+        """Needs nothing: physics is known."""
+        return None
+
     def fit(
         self, data: TrainingData, workdir: Path, seed: int, progress: Progress = silent
     ) -> FitReport:

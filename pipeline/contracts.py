@@ -180,6 +180,9 @@ class Generator(Protocol):
         `parent`: the conditions of the frame to draw them from, where that is known.
         """
 
+    def unready(self) -> str | None:
+        """What this machine lacks to fit it, such as weights, in a sentence; asked before a run."""
+
     def fit(
         self, data: TrainingData, workdir: Path, seed: int, progress: Progress = silent
     ) -> FitReport:

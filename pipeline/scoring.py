@@ -5,9 +5,10 @@ from collections.abc import Iterator, Sequence
 from parhelion.pipeline.contracts import PartConfig
 from parhelion.pipeline.engine import ChunkResult, Spec, Stage, as_json
 from parhelion.pipeline.feature_sample import FeatureSample
-from parhelion.pipeline.features import Network, WeightsMissing, feature_network
+from parhelion.pipeline.features import Network, feature_network
 from parhelion.pipeline.frame import Frame
 from parhelion.pipeline.packages import BYTE_PACKAGES
+from parhelion.pipeline.pretrained import WeightsMissing
 from parhelion.pipeline.receipts import Chunk, Receipt
 from parhelion.pipeline.report_data import DistanceRow
 from parhelion.pipeline.scores import samples_by_cell, score_pair

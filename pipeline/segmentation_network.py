@@ -5,7 +5,6 @@ moments and a step number: one safetensors file that is replaced as a whole.
 """
 
 import contextlib
-import hashlib
 from pathlib import Path
 from typing import cast
 
@@ -18,15 +17,20 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from parhelion.pipeline.contracts import Progress
-from parhelion.pipeline.features import MOBILENET, MOBILENET_SHA256, WeightsMissing, mobilenet_path
 from parhelion.pipeline.files import write_bytes
+from parhelion.pipeline.pretrained import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    MOBILENET,
+    WeightsMissing,
+    mobilenet_state,
+)
 from parhelion.pipeline.provenance import Numerics
 from parhelion.pipeline.seeds import digest, seed_of
 from parhelion.pipeline.segmentation import IGNORE, SegmenterSettings
 from parhelion.pipeline.segmentation_examples import Examples
 
 CHECKPOINT = "training.safetensors"
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, sRGB in 0..1
 WARM_UP = 0.1  # of the steps, before the learning rate falls
 
 
@@ -54,13 +58,9 @@ def start_network(settings: SegmenterSettings, classes: int, seed: int) -> tuple
     if not settings.pretrained:
         return network, "random"
     try:
-        content = mobilenet_path().read_bytes()
+        published = mobilenet_state()
     except WeightsMissing:
         return network, "random"
-    found = hashlib.sha256(content).hexdigest()
-    if found != MOBILENET_SHA256:
-        raise ValueError(f"{MOBILENET}: wanted sha256 {MOBILENET_SHA256[:12]}..., got {found[:12]}")
-    published = torch.load(mobilenet_path(), map_location="cpu", weights_only=True)
     encoder = cast(nn.Module, network.encoder)
     own = {f"encoder.{name}" for name in encoder.state_dict()}
     weights = {f"encoder.{k}": v for k, v in published.items() if f"encoder.{k}" in own}
@@ -141,7 +141,9 @@ def _update(
 def _input(images: NDArray[np.uint8], device: torch.device) -> Tensor:
     """(B, h, w, 3) uint8 -> (B, 3, h, w) float32, normalised as for ImageNet, channels last."""
     x = torch.from_numpy(np.ascontiguousarray(images)).to(device).permute(0, 3, 1, 2).float() / 255
-    mean, std = (torch.tensor(v, device=device).view(1, 3, 1, 1) for v in (MEAN, STD))
+    mean, std = (
+        torch.tensor(v, device=device).view(1, 3, 1, 1) for v in (IMAGENET_MEAN, IMAGENET_STD)
+    )
     return ((x - mean) / std).contiguous(memory_format=torch.channels_last)
 
 

@@ -25,7 +25,17 @@ LONGEST_FILE = 400
 LIGHT = ("plan", "plan_requests", "bias", "contracts", "frame", "geometry", "run_config", "kid")
 STUB_NAMES = ("stub", "todo", "dummy", "placeholder", "not_implemented")
 CONTRACT = {
-    "generators": ("needs_fit", "models", "needs", "refusal", "fit", "generate", "save", "load"),
+    "generators": (
+        "needs_fit",
+        "models",
+        "needs",
+        "refusal",
+        "unready",
+        "fit",
+        "generate",
+        "save",
+        "load",
+    ),
     "sim_adapters": ("gives", "index", "read"),
 }
 PARTS = [(folder, name) for folder in CONTRACT for name in parts.names(folder)]  # type: ignore[arg-type]

@@ -11,10 +11,14 @@ from torchvision.models import mobilenet_v2
 from parhelion.pipeline import features
 from parhelion.pipeline.features import (
     INCEPTION,
-    MOBILENET,
-    WeightsMissing,
     default_network,
     feature_network,
+)
+from parhelion.pipeline.pretrained import (
+    MOBILENET,
+    MOBILENET_SHA256,
+    WeightsMissing,
+    mobilenet_path,
 )
 
 
@@ -29,7 +33,7 @@ def empty_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_mobilenet_equals_torchvisions_own_forward() -> None:
     image = make_frame(1, 224, 224).image  # at the network's size, so that no resize is in between
     net = mobilenet_v2(weights=None)
-    net.load_state_dict(torch.load(features.mobilenet_path(), weights_only=True))
+    net.load_state_dict(torch.load(mobilenet_path(), weights_only=True))
     x = torch.from_numpy(image.copy()).permute(2, 0, 1)[None] / 255
     mean, std = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
     x = (x - torch.tensor(mean)[:, None, None]) / torch.tensor(std)[:, None, None]
@@ -58,7 +62,7 @@ def test_threads_are_left_as_they_were() -> None:
 def test_passport_names_network_weights_resize_and_quantisation() -> None:
     passport = feature_network(MOBILENET).passport
     assert passport.network == MOBILENET
-    assert passport.weights_sha256 == features.MOBILENET_SHA256
+    assert passport.weights_sha256 == MOBILENET_SHA256
     assert "224x224" in passport.resize
     assert "uint8" in passport.quantisation
 

