@@ -55,7 +55,7 @@ DAWN = HourLight(
     windows=0.2,
     vehicles=0.8,
     stars=0.0,
-    noise=0.3,
+    noise=0.2,
     brightest=0.24,
 )
 DUSK = HourLight(
@@ -69,7 +69,7 @@ DUSK = HourLight(
     windows=0.45,
     vehicles=1.0,
     stars=0.0,
-    noise=0.4,
+    noise=0.25,
     brightest=0.17,
 )
 NIGHT = HourLight(
@@ -83,7 +83,7 @@ NIGHT = HourLight(
     windows=0.5,
     vehicles=1.0,
     stars=0.35,
-    noise=0.5,
+    noise=0.3,
     brightest=0.11,
 )
 _KEYS = ((4.8, NIGHT), (6.0, DAWN), (7.5, DAY), (17.5, DAY), (19.2, DUSK), (20.8, NIGHT))

@@ -55,12 +55,15 @@ class Glow:
 
 
 def glow(linear: Linear, surface: Surface, lights: Lights, random: np.random.Generator) -> Glow:
-    """Turns on what the emissive layer names. `linear` tells red lenses from white ones."""
+    """Turns on what the emissive layer names, and the lamps of the stencil, whose bulbs look down.
+
+    `linear` tells red lenses from white ones.
+    """
     emissive = surface.y.emissive
     assert emissive is not None
     burning = (emissive & GIVES_LIGHT) > 0
     emission = np.zeros_like(linear)
-    lamps = _patches(burning & surface.is_a(SceneClass.STREET_LIGHT), linear, surface)
+    lamps = _patches(surface.is_a(SceneClass.STREET_LIGHT), linear, surface)
     emission += lamps.painted(lambda _: 9 * lights.street * tinted(lights.street_colour))
     lenses = _patches(burning & surface.is_a(*VEHICLES), linear, surface)
     emission += lenses.painted(lambda i: lights.vehicles * _lens(lenses.colours[i]))

@@ -174,7 +174,7 @@ def _falling(
     out: Linear, surface: Surface, drawn: Drawn, air: Rgb, hour: HourLight, seed: int
 ) -> Linear:
     """Rain and snow in the air; at night they show what lamps and headlights give them."""
-    bright = np.array(air) * 1.25 + 0.10 * hour.lamps * np.array((1.0, 0.85, 0.7))
+    bright = np.array(air) * 1.25 + 0.06 * hour.lamps * np.array((1.0, 0.85, 0.7))
     light: Rgb = (float(bright[0]), float(bright[1]), float(bright[2]))
     rain = Rain(rate_mm_h=drawn.rain_mm_h, wind_m_s=drawn.wind_m_s, light=light)
     out = rained(out, surface, rain, rng(seed, "weather", "rain"))

@@ -55,7 +55,7 @@ _GREY = Recipe(
     cloud=(1.0, 1.0),
     sun=(0.0, 0.08),
     gain=(0.66, 0.67, 0.69),  # without the sun a street is a quarter as bright as its sky
-    saturation=0.78,
+    saturation=0.9,  # colours look deeper than under the sun, not paler
     zenith=(0.48, 0.50, 0.53),
     horizon=(0.68, 0.70, 0.72),
     cloud_light=(0.74, 0.76, 0.79),
@@ -73,7 +73,7 @@ _WHITE_SKY: dict[str, object] = {
     "cloud_light": (0.68, 0.70, 0.73),
     "cloud_dark": (0.52, 0.54, 0.58),
     "airlight": (0.64, 0.66, 0.70),
-    "saturation": 0.66,
+    "saturation": 0.84,
     "gain": (0.74, 0.79, 0.88),
 }
 
@@ -174,7 +174,7 @@ RECIPES: dict[Weather, Recipe] = {
     ),
     Weather.SNOWLIGHT: _grey(
         exposure_key=0.34,
-        **{**_WHITE_SKY, "gain": (0.86, 0.89, 0.95), "saturation": 0.8},
+        **{**_WHITE_SKY, "gain": (0.86, 0.89, 0.95), "saturation": 0.9},
         cloud=(0.75, 0.9),
         sun=(0.1, 0.25),
         snow_mm_h=(0.3, 0.8),
@@ -182,7 +182,7 @@ RECIPES: dict[Weather, Recipe] = {
     ),
     Weather.CHRISTMAS: _grey(
         exposure_key=0.4,
-        **{**_WHITE_SKY, "gain": (0.84, 0.87, 0.94), "saturation": 0.85},
+        **{**_WHITE_SKY, "gain": (0.84, 0.87, 0.94), "saturation": 0.9},
         snow_cover=(0.9, 1.0),
     ),
     Weather.HALLOWEEN: Recipe(

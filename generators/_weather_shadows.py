@@ -47,12 +47,9 @@ def level_shadows(linear: Linear, surface: Surface, ground: SceneClass, strength
     if levels is None:
         return linear
     in_sun = _in_sun(linear, log_y, wide, levels)
-    # Both meet between shadow and sun. The shadow's blue is the clear sky's, and clouds have none;
-    # not all of it is taken, because the medians are of different ground.
-    mean = levels.ratio.mean()
-    ratio = mean * (levels.ratio / mean) ** 0.8
-    meet = mean**-_FROM_SUN
-    gain = mix(float32((ratio * meet) ** strength), float32([meet**strength] * 3), in_sun)
+    # Both meet between shadow and sun. The shadow's blue is the clear sky's, and clouds have none.
+    meet = levels.ratio.mean() ** -_FROM_SUN
+    gain = mix(float32((levels.ratio * meet) ** strength), float32([meet**strength] * 3), in_sun)
     return np.where(where[..., None], linear * gain, linear)
 
 

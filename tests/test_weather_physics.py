@@ -185,8 +185,11 @@ def test_up_and_height_come_from_the_ground_itself() -> None:
     assert np.abs(surface.height[~surface.sky]).max() < 0.01
 
 
-def test_lamps_light_the_ground_below_them_and_nothing_in_the_sky() -> None:
-    surface = Surface(with_lamp(make_frame(0)))
+@pytest.mark.parametrize("bulb_seen", [True, False])
+def test_lamps_light_the_ground_below_them_and_nothing_in_the_sky(bulb_seen: bool) -> None:
+    frame = with_lamp(make_frame(0))
+    assert frame.emissive is not None
+    surface = Surface(frame if bulb_seen else replace(frame, emissive=0 * frame.emissive))
     lit = glow(to_linear(make_frame(0).image), surface, Lights(own=0.0), rng("t"))
     light = luminance(irradiance(surface, lit.spots))
     road = surface.is_a(SceneClass.ROAD)
