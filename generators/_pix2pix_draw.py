@@ -1,4 +1,4 @@
-"""Drawing one whole picture with a trained SPADE network, and its weights as bytes.
+"""Drawing one whole picture with a trained SPADE network.
 
 Pictures are drawn one at a time, in float32: none depends on its neighbours or on their order.
 """
@@ -80,14 +80,8 @@ def whole_picture(
     return np.ascontiguousarray(levels.permute(1, 2, 0).cpu().numpy())
 
 
-def weights_bytes(network: nn.Module) -> bytes:
-    """The network's weights as a safetensors file; equal weights give equal bytes."""
-    state = network.state_dict()
-    return safetensors.torch.save({k: v.cpu().contiguous() for k, v in state.items()})
-
-
 def with_weights(config: "Pix2PixConfig", content: bytes) -> SpadeUNet:
-    """The network of `config` with weights from `weights_bytes`."""
+    """The network of `config` with weights from `training.weights_bytes`."""
     network = network_of(config)
     network.load_state_dict(safetensors.torch.load(content))
     return network

@@ -24,10 +24,10 @@ from parhelion.generators._patch_critic import (
 )
 from parhelion.generators._perceptual import MobileNetFeatures, perceptual_distance
 from parhelion.generators._pix2pix_draw import network_of, on_device
-from parhelion.generators._training import Losses, TrainingState, average_into, bf16_pays
 from parhelion.generators._twin_crops import Batch, TwinCrops
 from parhelion.pipeline.contracts import TrainingData
 from parhelion.pipeline.seeds import rng, seed_of
+from parhelion.pipeline.training import Losses, TrainingState, average_into, bf16_pays
 
 if TYPE_CHECKING:
     from parhelion.generators.pix2pix import Pix2PixConfig

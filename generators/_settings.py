@@ -4,8 +4,6 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-Device = Literal["auto", "cpu", "cuda"]  # auto: a GPU where there is one
-Precision = Literal["auto", "bf16", "fp32"]  # auto: bf16 where the hardware multiplies in it
 Augmentation = Literal["colour", "translation", "cutout"]  # of what a critic sees
 Layer = Literal["stencil", "instances", "depth", "emissive"]  # of y, that a network can read
 

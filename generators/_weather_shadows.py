@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parhelion.generators._linear_light import Linear, Mask, Plane, float32, luminance, mix
-from parhelion.generators._surface import Surface
+from parhelion.generators._surface import PAVED, Surface
 from parhelion.pipeline.scene_class import SceneClass
 
 _LEAST = 0.02  # light below this is black to the camera, and no level of its own
@@ -51,6 +51,22 @@ def level_shadows(linear: Linear, surface: Surface, ground: SceneClass, strength
     meet = levels.ratio.mean() ** -_FROM_SUN
     gain = mix(float32((levels.ratio * meet) ** strength), float32([meet**strength] * 3), in_sun)
     return np.where(where[..., None], linear * gain, linear)
+
+
+def without_sky_tint(linear: Linear, surface: Surface, strength: float) -> Linear:
+    """Takes the clear sky's blue out of shadows on paved ground, whether or not they were found.
+
+    Nothing paved stays bluer than its sunlit part, or than grey where that is bluish itself.
+    """
+    paved = surface.is_a(*PAVED)
+    if paved.sum() < 50:
+        return linear
+    blue = np.log((linear[..., 2] + _LEAST) / (linear[..., 0] + _LEAST))
+    blue = float32(cv2.blur(blue, (3, 3)))
+    grey = min(float(np.quantile(blue[paved], 0.1)), 0.0)
+    excess = np.clip(blue - grey, 0, None) * np.float32(strength) * paved
+    gain = np.stack([np.exp(excess / 2), np.ones_like(excess), np.exp(-excess / 2)], axis=-1)
+    return float32(linear * gain)
 
 
 def _two_levels(linear: Linear, log_y: Plane, where: Mask) -> TwoLevels | None:

@@ -21,7 +21,7 @@ from parhelion.generators._linear_light import (
     tinted,
 )
 from parhelion.generators._surface import OPEN_GROUND, Surface, noise
-from parhelion.generators._weather_shadows import level_shadows
+from parhelion.generators._weather_shadows import level_shadows, without_sky_tint
 from parhelion.pipeline.scene_class import SceneClass
 
 # What is thin and grey before the sky must not be taken for it.
@@ -77,6 +77,7 @@ def _without_sun(linear: Linear, surface: Surface, strength: float) -> Linear:
     out = linear
     for ground in (SceneClass.ROAD, SceneClass.SIDEWALK, SceneClass.TERRAIN):
         out = level_shadows(out, surface, ground, strength)
+    out = without_sky_tint(out, surface, strength)
     log_y = np.log(luminance(out) + _LEAST)
     land = (~surface.sky).astype(np.float32)
     sigma = surface.sky.shape[1] / 14

@@ -19,18 +19,18 @@ from parhelion.generators._conditioning import Layers
 from parhelion.generators._settings import (
     AboveZero,
     Augmentation,
-    Device,
     Layer,
     Positive,
-    Precision,
     Share,
     Weight,
 )
 from parhelion.pipeline.conditions import Conditions, Event
 from parhelion.pipeline.contracts import (
     CannotHonour,
+    Device,
     FitReport,
     PartConfig,
+    Precision,
     Progress,
     Request,
     TrainingData,
@@ -169,7 +169,7 @@ class Pix2Pix:
         called again with the same arguments it resumes from `workdir`, to the same bytes.
         """
         from parhelion.generators._pix2pix_step import Pix2PixStep
-        from parhelion.generators._training import device_of, torch_threads, train
+        from parhelion.pipeline.training import device_of, torch_threads, train
 
         config = self.config
         with torch_threads(config.threads):
@@ -202,7 +202,7 @@ class Pix2Pix:
 
     def save(self, folder: Path) -> None:
         """Averaged weights as safetensors, the rest as JSON. Raises ValueError before fit."""
-        from parhelion.generators._pix2pix_draw import weights_bytes
+        from parhelion.pipeline.training import weights_bytes
 
         if self._fitted is None:
             raise ValueError("pix2pix has nothing to save: fit it first")
@@ -236,7 +236,7 @@ class Pix2Pix:
 
     def _draw(self, request: Request) -> Frame:
         from parhelion.generators._pix2pix_draw import whole_picture
-        from parhelion.generators._training import torch_threads
+        from parhelion.pipeline.training import torch_threads
 
         refused = self.refusal(request.conditions) or self._unsupported(request)
         if refused or self._fitted is None:
@@ -269,15 +269,15 @@ class Pix2Pix:
     def _draws_with(
         self, network: "SpadeUNet", frames_per_cell: dict[str, int], groups_digest: str
     ) -> _Fitted:
-        from parhelion.generators._pix2pix_draw import on_device, weights_bytes
-        from parhelion.generators._training import device_of
+        from parhelion.generators._pix2pix_draw import on_device
+        from parhelion.pipeline.training import device_of, weights_bytes
 
         sha256 = hashlib.sha256(weights_bytes(network)).hexdigest()
         on_device(network.eval().requires_grad_(False), device_of(self.config.device))
         return _Fitted(network, sha256, frames_per_cell, groups_digest)
 
     def _numerics(self) -> Numerics:
-        from parhelion.generators._training import device_of, numerics_of
+        from parhelion.pipeline.training import device_of, numerics_of
 
         return numerics_of(device_of(self.config.device), self.config.threads)
 

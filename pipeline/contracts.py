@@ -8,7 +8,7 @@ honour a request raises and names the condition; whatever is fitted sees trainin
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Protocol, Self
+from typing import Annotated, Any, ClassVar, Literal, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,8 @@ from parhelion.pipeline.provenance import RequestRecord
 from parhelion.pipeline.seeds import digest
 
 Progress = Callable[[int, int], None]  # (done, total)
+Device = Literal["auto", "cpu", "cuda"]  # auto: a GPU where there is one
+Precision = Literal["auto", "bf16", "fp32"]  # auto: bf16 where the hardware multiplies in it
 
 
 def silent(done: int, total: int) -> None:

@@ -11,14 +11,21 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
-from parhelion.pipeline.contracts import FrameSet, PartConfig, Progress, silent
+from parhelion.pipeline.contracts import (
+    Device,
+    FrameSet,
+    PartConfig,
+    Precision,
+    Progress,
+    silent,
+)
 from parhelion.pipeline.files import model_from, write_bytes, write_json
 from parhelion.pipeline.frame import Annotation, Image
 from parhelion.pipeline.layers import resize_nearest
@@ -54,8 +61,8 @@ class SegmenterSettings(PartConfig):
     smallest_crop: Annotated[float, Field(gt=0, le=1)] = 0.7  # of either side
     flips: bool = True
     jitter: Share = 0.2  # of brightness, contrast and each channel, either way
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    precision: Literal["auto", "bf16", "fp32"] = "auto"  # auto: bf16 where the hardware has it
+    device: Device = "auto"
+    precision: Precision = "auto"  # auto: bf16 where the hardware has it
     checkpoint_every: Positive = 50  # steps
 
     @field_validator("width", "height")
@@ -95,9 +102,9 @@ class Segmenter:
 
     def save(self, folder: Path) -> None:
         """Weights as safetensors, the story as JSON."""
-        from parhelion.pipeline import segmentation_network as torch_side
+        from parhelion.pipeline.training import weights_bytes
 
-        write_bytes(folder / WEIGHTS, torch_side.weights_bytes(self.network))
+        write_bytes(folder / WEIGHTS, weights_bytes(self.network))
         write_json(folder / STORY, self.story)
 
     @classmethod

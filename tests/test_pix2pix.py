@@ -7,11 +7,11 @@ import pytest
 import torch
 from conftest import make_frame
 
-from parhelion.generators import _training
 from parhelion.generators._pix2pix_draw import network_of
 from parhelion.generators._pix2pix_step import Pix2PixStep, mode_seeking
 from parhelion.generators._twin_crops import LacksLayers
 from parhelion.generators.pix2pix import Pix2Pix, Pix2PixConfig
+from parhelion.pipeline import training
 from parhelion.pipeline.conditions import Conditions, Event, Weather
 from parhelion.pipeline.contracts import CannotHonour, Request, TestGroupInFit, TrainingData
 from parhelion.pipeline.frame import Annotation, Frame
@@ -261,10 +261,10 @@ def test_average_tends_to_the_model_and_starts_close_to_it() -> None:
     for parameter in (*mean.parameters(), *now.parameters()):
         parameter.requires_grad_(False)
     gap = (mean.weight - now.weight).abs().max()
-    _training.average_into(mean, now, 0.999, step=0)
+    training.average_into(mean, now, 0.999, step=0)
     assert torch.allclose((mean.weight - now.weight).abs().max(), 0.1 * gap)
     for step in range(1, 50):
-        _training.average_into(mean, now, 0.9, step)
+        training.average_into(mean, now, 0.9, step)
     assert torch.allclose(mean.weight, now.weight, atol=1e-2 * float(gap))
 
 

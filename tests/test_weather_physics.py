@@ -86,6 +86,16 @@ def test_clouds_take_the_shadow_off_the_road_and_leave_the_paint() -> None:
         assert y[84:, line].mean() / y[84:, beside].mean() > 2
 
 
+def test_no_blue_of_the_sky_is_left_on_the_road() -> None:
+    linear, surface, sun, shadow = shaded_road(paint=False)
+    inner = shadow & (np.arange(192)[None, :] > 98)  # colour is judged over a few pixels
+    out = relit(linear, surface, Daylight(sun=0.0))
+    bluer = [float(np.log(x[inner, 2] / x[inner, 0]).mean()) for x in (linear, out)]
+    assert bluer[0] > 0.4
+    assert abs(bluer[1]) < 0.05
+    np.testing.assert_allclose(out[sun, 2] / out[sun, 0], 1.0, atol=0.05)
+
+
 def test_a_road_without_shadow_keeps_its_levels() -> None:
     linear, surface, sun, shadow = shaded_road(paint=False)
     road = sun | shadow

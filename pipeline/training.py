@@ -17,8 +17,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from parhelion.generators._settings import Device, Precision
-from parhelion.pipeline.contracts import Progress, silent
+from parhelion.pipeline.contracts import Device, Precision, Progress, silent
 from parhelion.pipeline.files import discard, write_bytes, write_json
 from parhelion.pipeline.provenance import Numerics
 
@@ -46,6 +45,13 @@ def bf16_pays(setting: Precision, device: torch.device) -> bool:
         return bool(torch.cuda.is_bf16_supported())
     able = torch.cpu.get_capabilities()
     return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
+
+
+def half_precision(
+    setting: Precision, device: torch.device
+) -> contextlib.AbstractContextManager[object]:
+    """Autocast to bfloat16 where `bf16_pays`, else nothing."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=bf16_pays(setting, device))
 
 
 def numerics_of(device: torch.device, threads: int) -> Numerics:
@@ -80,6 +86,12 @@ def average_into(average: nn.Module, model: nn.Module, decay: float, step: int) 
         mean.lerp_(now, 1 - keep)
     for held, value in zip(average.buffers(), model.buffers(), strict=True):
         held.copy_(value)
+
+
+def weights_bytes(network: nn.Module) -> bytes:
+    """The network's weights as a safetensors file; equal weights give equal bytes."""
+    state = network.state_dict()
+    return safetensors.torch.save({k: v.cpu().contiguous().clone() for k, v in state.items()})
 
 
 @dataclass
