@@ -47,10 +47,11 @@ def demo() -> RunConfig:
         ),
         generators=(
             DrawConfig(generator="weather"),
-            DrawConfig(generator="pix2pix", settings={"steps": 300, "width": 16, **LAYERS}),
+            DrawConfig(generator="pix2pix", settings={"steps": 400, "width": 16, **LAYERS}),
         ),
         splits=SplitFractions(train=1, validation=0, test=0),  # the judge frames are the test
         plan=_plan({"weather": 4.0, "pix2pix": 1.0}),
+        downstream=DownstreamConfig(network=SegmenterSettings(steps=350)),
     )
 
 
