@@ -57,7 +57,7 @@ Arm = Literal["gan", "l1"]
 Figures = dict[str, Figure]
 Look = Callable[[Sequence[Image]], NDArray[np.float32]]  # pictures -> features (n, d)
 SETTINGS = Pix2PixConfig(
-    steps=1600, layers=("stencil", "instances", "depth", "emissive"), min_frames_per_cell=20
+    steps=2000, layers=("stencil", "instances", "depth", "emissive"), min_frames_per_cell=20
 )
 ORACLE = SegmenterSettings(width=192, height=112, steps=300)
 FULL, QUICK = (1, 2), (1,)  # seeds of training

@@ -77,6 +77,7 @@ class Pix2PixConfig(PartConfig):
     accumulate: Positive = 1  # batches per update
     learning_rate: AboveZero = 5e-4  # of G, Adam
     critic_learning_rate: AboveZero = 5e-4  # of D, Adam
+    steady_share: Share = 0.5  # of the steps, before both rates fall evenly to nothing
     adversarial_weight: Weight = 1.0
     mismatch_weight: Weight = 0.5  # of real crops under another's conditions, in D's loss
     feature_matching_weight: Weight = 5.0
@@ -88,7 +89,7 @@ class Pix2PixConfig(PartConfig):
     augment: tuple[Augmentation, ...] = ("colour", "translation", "cutout")  # before D
     parent_dropout: Share = 0.25  # crops drawn without their parent, so that p(x | y) is learnt too
     told_dropout: Share = 0.5  # crops whose hour, or physical numbers, are withheld
-    ema_decay: Share = 0.99  # of the averaged weights, which draw
+    ema_decay: Share = 0.995  # of the averaged weights, which draw
 
     # Machine
     device: Device = "auto"  # a GPU where there is one
@@ -120,7 +121,7 @@ class _Fitted:
 class Pix2Pix:
     """Draws frames under the conditions of its training frames."""
 
-    VERSION: ClassVar[str] = "2"
+    VERSION: ClassVar[str] = "3"
     Config: ClassVar[type[PartConfig]] = Pix2PixConfig
     needs_fit: ClassVar[bool] = True
 
