@@ -1,7 +1,7 @@
 """Does a schedule run on time, and does nothing of ours outlive it?
 
-A served run with an interval of ten seconds completes two runs; then the server is stopped, once
-with SIGINT and once with SIGKILL, and ten seconds later no process of ours is left.
+A served run with an interval of ten seconds completes two runs; then the scheduler is stopped by
+SIGINT, SIGTERM or SIGKILL in turn, and ten seconds later no process of ours is left.
 """
 
 import json
@@ -110,7 +110,7 @@ def ends_after(stop: signal.Signals) -> dict[str, Figure]:
 def main() -> int:
     arguments("Does a schedule run on time and end whole?").parse_args()
     figures: dict[str, Figure] = {}
-    for stop in (signal.SIGINT, signal.SIGKILL):
+    for stop in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
         figures |= ends_after(stop)
     return report("schedule_ends", figures, False, ("prefect",))
 

@@ -1,7 +1,9 @@
 """Runs on a schedule: our loopback server keeps the clock, a Prefect runner starts the flow."""
 
 import os
+import signal
 from pathlib import Path
+from types import FrameType
 
 from parhelion.flows._server import prefect_server
 from parhelion.pipeline.run_config import RunConfig
@@ -27,6 +29,8 @@ def serve_augmentation(
         from parhelion.flows.augment import SERVED_BY, scheduled_augment
 
         os.environ[SERVED_BY] = str(os.getpid())
+        for stop in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(stop, _stop_at_once)
         print(f"serving {config.name} at {os.environ['PREFECT_API_URL']}", flush=True)  # noqa: T201
         scheduled_augment.serve(
             name=config.name,
@@ -42,3 +46,11 @@ def serve_augmentation(
             print_starting_message=False,
             entrypoint_type=EntrypointType.MODULE_PATH,
         )
+
+
+def _stop_at_once(signum: int, frame: FrameType | None) -> None:
+    """Ends this process now, and with it all that hang on it; the next run resumes this one.
+
+    Prefect's runner would wait for a run that is under way, however long that takes.
+    """
+    os._exit(128 + signum)

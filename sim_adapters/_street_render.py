@@ -23,6 +23,7 @@ from parhelion.sim_adapters._street_mesh import Light
 from parhelion.sim_adapters._street_sky import key_light, sky_radiance
 
 mi.set_variant("scalar_rgb")
+mi.set_log_level(mi.LogLevel.Error)  # it warns of every sample count that is no full grid
 
 # Roulette from the second bounce on: a quarter cheaper, and the denoiser hardly notices.
 PATHS = {"type": "path", "max_depth": 4, "rr_depth": 2}
