@@ -16,6 +16,7 @@ from parhelion.pipeline.conditions import Conditions, TimeOfDay, Weather
 from parhelion.pipeline.contracts import (
     CannotHonour,
     FitReport,
+    FrameKey,
     PartConfig,
     Progress,
     Request,
@@ -54,22 +55,23 @@ class Classical:
     def __init__(self, config: ClassicalConfig) -> None:
         self.config = config
 
-    def refusal(self, conditions: Conditions, parent: Conditions | None = None) -> str | None:
+    def refusal(self, conditions: Conditions, parent: FrameKey | None = None) -> str | None:
         """Light and event are the parent's; so is the weather, but for what the preset paints."""
-        if parent is None:
-            return None
-        if conditions.time_of_day not in (TimeOfDay.UNKNOWN, parent.time_of_day):
+        return None if parent is None else self._refusal(conditions, parent.conditions)
+
+    def _refusal(self, asked: Conditions, has: Conditions) -> str | None:
+        if asked.time_of_day not in (TimeOfDay.UNKNOWN, has.time_of_day):
             return (
-                f"classical keeps the parent's light; asked for {conditions.time_of_day.value}, "
-                f"the parent has {parent.time_of_day.value}"
+                f"classical keeps the parent's light; asked for {asked.time_of_day.value}, "
+                f"the parent has {has.time_of_day.value}"
             )
-        if conditions.event is not parent.event:
+        if asked.event is not has.event:
             return (
-                f"classical keeps the parent's event; asked for {conditions.event.value}, "
-                f"the parent has {parent.event.value}"
+                f"classical keeps the parent's event; asked for {asked.event.value}, "
+                f"the parent has {has.event.value}"
             )
-        keeps = conditions.weather in (Weather.UNKNOWN, parent.weather)
-        return None if keeps else self._unpaintable(conditions, parent)
+        keeps = asked.weather in (Weather.UNKNOWN, has.weather)
+        return None if keeps else self._unpaintable(asked, has)
 
     def unready(self) -> str | None:
         """Needs nothing but its packages."""
@@ -126,7 +128,7 @@ class Classical:
         if request.mask is not None or request.text is not None:
             raise CannotHonour("classical takes neither mask nor text")
         asked, has = request.conditions, parent.conditions
-        if reason := self.refusal(asked, has):
+        if reason := self._refusal(asked, has):
             raise CannotHonour(reason)
         keeps = asked.weather in (Weather.UNKNOWN, has.weather)
         return parent, None if keeps else asked.weather

@@ -29,6 +29,7 @@ from parhelion.pipeline.contracts import (
     CannotHonour,
     Device,
     FitReport,
+    FrameKey,
     PartConfig,
     Precision,
     Progress,
@@ -137,7 +138,7 @@ class Pix2Pix:
     def needs(self) -> frozenset[str]:
         return frozenset(self.config.layers)
 
-    def refusal(self, conditions: Conditions, parent: Conditions | None = None) -> str | None:
+    def refusal(self, conditions: Conditions, parent: FrameKey | None = None) -> str | None:
         """Why these conditions cannot be drawn; None where enough frames of them were seen."""
         if self._fitted is None:
             return "pix2pix has not been fitted: call fit, or load a fitted one"

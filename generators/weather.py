@@ -26,6 +26,7 @@ from parhelion.pipeline.conditions import Weather as WeatherName
 from parhelion.pipeline.contracts import (
     CannotHonour,
     FitReport,
+    FrameKey,
     PartConfig,
     Progress,
     Request,
@@ -37,6 +38,8 @@ from parhelion.pipeline.frame import Annotation, Frame, Image, with_ignored
 from parhelion.pipeline.layers import instance_boxes
 from parhelion.pipeline.provenance import Numerics
 from parhelion.pipeline.seeds import rng
+
+DARK = frozenset({TimeOfDay.DAWN, TimeOfDay.DUSK, TimeOfDay.NIGHT})  # lamps burn
 
 
 class WeatherConfig(PartConfig):
@@ -71,12 +74,21 @@ class Weather:
         alone = self.config.effects == "air"
         return frozenset({"depth"} if alone else {"depth", "stencil", "camera"})
 
-    def refusal(self, conditions: Conditions, parent: Conditions | None = None) -> str | None:
+    def refusal(self, conditions: Conditions, parent: FrameKey | None = None) -> str | None:
+        if parent is None:
+            return self._refusal(conditions, None)
+        time = conditions.time_of_day
+        changes = time is not parent.conditions.time_of_day
+        if time in DARK and changes and "emissive" not in parent.layers:
+            return f"weather at {time.value} needs the layer emissive, which tells what gives light"
+        return self._refusal(conditions, parent.conditions)
+
+    def _refusal(self, conditions: Conditions, has: Conditions | None) -> str | None:
         reason = refusals.asked(conditions)
         if reason is None and self.config.effects == "air":
             reason = self._beyond_air(conditions)
-        if reason is None and parent is not None:
-            reason = refusals.undoing(conditions, parent)
+        if reason is None and has is not None:
+            reason = refusals.undoing(conditions, has)
         return reason
 
     def unready(self) -> str | None:
@@ -132,13 +144,12 @@ class Weather:
             raise CannotHonour("weather effects take no text")
         if request.parent is None:
             raise CannotHonour("weather effects are drawn on a parent frame; the request has none")
-        if reason := self.refusal(request.conditions, request.parent.conditions):
+        if reason := self._refusal(request.conditions, request.parent.conditions):
             raise CannotHonour(reason)
         return request.parent, require_layers("weather", request.y, self.needs)
 
     def _check_layers(self, y: Annotation, time: TimeOfDay) -> None:
-        dark = time in (TimeOfDay.DAWN, TimeOfDay.DUSK, TimeOfDay.NIGHT)
-        lacks = refusals.lacking(y, self.needs, lamps_on=dark)
+        lacks = refusals.lacking(y, self.needs, lamps_on=time in DARK)
         if lacks:
             raise CannotHonour(
                 f"weather at {time.value} needs to know what gives light; "

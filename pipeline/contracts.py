@@ -103,6 +103,7 @@ class FrameKey(BaseModel):
     kind: str = "simulated"
     split: str = "train"
     conditions: Conditions
+    layers: frozenset[str] = frozenset()  # that it has, as `Frame.layers` names them
 
 
 class FrameSet(Protocol):
@@ -176,10 +177,11 @@ class Generator(Protocol):
     @property
     def needs(self) -> frozenset[str]: ...  # layers without which it cannot draw
 
-    def refusal(self, conditions: Conditions, parent: Conditions | None = None) -> str | None:
+    def refusal(self, conditions: Conditions, parent: FrameKey | None = None) -> str | None:
         """Why these conditions cannot be drawn, in a sentence; None where they can.
 
-        `parent`: the conditions of the frame to draw them from, where that is known.
+        `parent`: the frame to draw them from, where that is known. Whether it has the layers in
+        `needs` is asked elsewhere.
         """
 
     def unready(self) -> str | None:

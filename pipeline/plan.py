@@ -164,7 +164,20 @@ class Plan(_Record):
 class Refuses(Protocol):
     """The part of a generator that a plan asks."""
 
-    def refusal(self, conditions: Conditions, parent: Conditions | None = None) -> str | None: ...
+    @property
+    def needs(self) -> frozenset[str]: ...
+
+    def refusal(self, conditions: Conditions, parent: FrameKey | None = None) -> str | None: ...
+
+
+def refusal_of(
+    generator: Refuses, conditions: Conditions, parent: FrameKey | None = None
+) -> str | None:
+    """Why the generator does not draw these conditions of that parent, layers included."""
+    if parent is not None and not generator.needs <= parent.layers:
+        lacks = ", ".join(sorted(generator.needs - parent.layers))
+        return f"it needs {lacks}, which the frames at hand lack"
+    return generator.refusal(conditions, parent)
 
 
 class UnfillableCell(ValueError):
@@ -248,11 +261,13 @@ def fillable(
     absent = sorted(plan.config.mix.keys() - generators.keys())
     if absent:
         raise KeyError(f"mix names generators that are not there: {', '.join(absent)}")
-    fitting = {key.conditions: None for key in parents if plan.config.parents.fits(key)}
+    fitting = {
+        (key.conditions, key.layers): key for key in parents if plan.config.parents.fits(key)
+    }
     needs: list[Need] = []
     unfillable: dict[str, UnfillableCell] = {}
     for need in plan.needs:
-        options, refusals = _honoured(need, generators, [*fitting] or [None])
+        options, refusals = _honoured(need, generators, [*fitting.values()] or [None])
         if options or not need.missing:
             needs.append(need.model_copy(update={"options": options}))
         else:
@@ -261,14 +276,15 @@ def fillable(
 
 
 def _honoured(
-    need: Need, generators: Mapping[str, Refuses], parents: Sequence[Conditions | None]
+    need: Need, generators: Mapping[str, Refuses], parents: Sequence[FrameKey | None]
 ) -> tuple[tuple[Option, ...], tuple[tuple[str, str], ...]]:
     options: list[Option] = []
     refusals: dict[str, str] = {}
     for option in need.options:
         able = []
         for name in option.generators:
-            sentences = [generators[name].refusal(option.conditions, parent) for parent in parents]
+            generator = generators[name]
+            sentences = [refusal_of(generator, option.conditions, parent) for parent in parents]
             if None in sentences:
                 able.append(name)
             else:

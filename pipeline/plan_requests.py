@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from parhelion.pipeline.conditions import Conditions
 from parhelion.pipeline.contracts import FrameKey, Request
 from parhelion.pipeline.frame import Frame
-from parhelion.pipeline.plan import Need, Option, ParentRule, Plan, Refuses
+from parhelion.pipeline.plan import Need, Option, ParentRule, Plan, Refuses, refusal_of
 from parhelion.pipeline.scene_class import LabelSpace
 from parhelion.pipeline.seeds import rng, seed_of
 
@@ -127,8 +127,10 @@ def _parents_of(
 
 def _able(option: Option, parent: FrameKey, generators: Mapping[str, Refuses]) -> list[str]:
     """The option's generators that draw it from this parent."""
-    asked, has = option.conditions, parent.conditions
-    return [name for name in option.generators if generators[name].refusal(asked, has) is None]
+    refused = {
+        name: refusal_of(generators[name], option.conditions, parent) for name in option.generators
+    }
+    return [name for name, sentence in refused.items() if sentence is None]
 
 
 def _drawable(

@@ -33,6 +33,13 @@ LABELS = (
     *("cell", "label_name"),
 )
 KEY_COLUMNS = ("frame_id", "group_id", "twin_id", "kind", "split", "conditions")
+# A layer that is missing is null, so that its lightest leaf tells whether it is there.
+LAYER_LEAVES = {
+    **{f"{name}.path": name for name in PICTURES if name != "image"},
+    "objects.list.element.category_id": "objects",
+    "intrinsics": "camera",
+    "label": "label",
+}
 
 _OBJECT = pa.struct(
     [
@@ -179,9 +186,15 @@ def frame_of(row: Row) -> Frame:
 
 
 def key_of_row(row: Row) -> FrameKey:
-    """The key of a row of KEY_COLUMNS."""
-    conditions = Conditions.model_validate_json(row["conditions"])
-    return FrameKey(conditions=conditions, **{n: row[n] for n in KEY_COLUMNS if n != "conditions"})
+    """The key of a row of KEY_COLUMNS and LAYER_LEAVES."""
+    named = {n: row[n] for n in KEY_COLUMNS if n != "conditions"}
+    columns = ((leaf.split(".")[0], name) for leaf, name in LAYER_LEAVES.items())
+    return FrameKey(
+        conditions=Conditions.model_validate_json(row["conditions"]),
+        # An empty list of objects is none, and so is a null of any other layer.
+        layers=frozenset(name for column, name in columns if row[column] not in (None, [])),
+        **named,
+    )
 
 
 _CLASSES = {c.label: c for c in SceneClass}

@@ -23,6 +23,7 @@ from parhelion.pipeline.frame import Frame
 from parhelion.pipeline.schema import (
     KEY_COLUMNS,
     LABELS,
+    LAYER_LEAVES,
     SCHEMA,
     Row,
     check_schema,
@@ -134,7 +135,8 @@ def read_keys(path: Path) -> list[FrameKey]:
     """The keys of a file's frames, from its metadata columns alone. Raises WrongSchema."""
     with pq.ParquetFile(path) as file:
         check_schema(file.schema_arrow, path.name)
-        return [key_of_row(row) for row in file.read(columns=list(KEY_COLUMNS)).to_pylist()]
+        rows = file.read(columns=[*KEY_COLUMNS, *LAYER_LEAVES]).to_pylist()
+        return [key_of_row(row) for row in rows]
 
 
 def read_tables(path: Path, rows: Sequence[int]) -> Iterator[pa.Table]:

@@ -141,12 +141,14 @@ def test_config_refuses_what_cannot_be() -> None:
 class NoSnow:
     """Draws anything but snow."""
 
-    def refusal(self, conditions: Conditions, parent: Conditions | None = None) -> str | None:
+    needs: frozenset[str] = frozenset()
+
+    def refusal(self, conditions: Conditions, parent: FrameKey | None = None) -> str | None:
         return "no snow was ever seen" if conditions.sky_kind == "snow" else None
 
 
 class OnlyNoon(NoSnow):
-    def refusal(self, conditions: Conditions, parent: Conditions | None = None) -> str | None:
+    def refusal(self, conditions: Conditions, parent: FrameKey | None = None) -> str | None:
         return None if conditions.hour == 12 else "draws noon only"
 
 
@@ -175,10 +177,12 @@ def test_options_keep_only_the_generators_that_draw_them() -> None:
 class KeepsTheHour:
     """Draws any weather, by the parent's own light."""
 
-    def refusal(self, conditions: Conditions, parent: Conditions | None = None) -> str | None:
-        if parent is None or conditions.time_of_day is parent.time_of_day:
+    needs: frozenset[str] = frozenset()
+
+    def refusal(self, conditions: Conditions, parent: FrameKey | None = None) -> str | None:
+        if parent is None or conditions.time_of_day is parent.conditions.time_of_day:
             return None
-        return f"keeps the parent's {parent.time_of_day.value}"
+        return f"keeps the parent's {parent.conditions.time_of_day.value}"
 
 
 def test_a_cell_that_no_generator_draws_from_any_parent_is_named() -> None:
@@ -194,6 +198,24 @@ def test_a_cell_that_no_generator_draws_from_any_parent_is_named() -> None:
     assert str(refused[0]) == (
         "no generator can draw the cell clear/night (a: keeps the parent's day)"
     )
+
+
+def test_a_cell_whose_layers_are_missing_is_named() -> None:
+    class ReadsDepth(NoSnow):
+        needs = frozenset({"depth", "stencil"})
+
+    fog = PlanConfig(
+        wanted=(WantedCell(weathers=(Weather.FOGGY,), hours=(9,), share=0.1),), mix={"a": 1}
+    )
+    made = make_plan(census({Weather.CLEAR: 80}), fog)
+    bare = FrameKey(
+        frame_id="1", group_id="1", conditions=Conditions(weather=Weather.CLEAR, hour=12)
+    )
+    flat = bare.model_copy(update={"layers": frozenset({"stencil"})})
+    whole = bare.model_copy(update={"layers": frozenset({"stencil", "depth"})})
+    (refused,) = fillable(made, {"a": ReadsDepth()}, [flat])[1]
+    assert "(a: it needs depth, which the frames at hand lack)" in str(refused)
+    assert fillable(made, {"a": ReadsDepth()}, [flat, whole])[1] == ()
 
 
 def test_a_full_cell_is_not_refused_and_an_absent_generator_is_named() -> None:

@@ -122,8 +122,10 @@ def test_mix_is_kept_at_every_point_and_over_rounds() -> None:
 
 
 class ClearParentsOnly:
-    def refusal(self, conditions: Conditions, parent: Conditions | None = None) -> str | None:
-        clear = parent is None or parent.weather is Weather.CLEAR
+    needs: frozenset[str] = frozenset()
+
+    def refusal(self, conditions: Conditions, parent: FrameKey | None = None) -> str | None:
+        clear = parent is None or parent.conditions.weather is Weather.CLEAR
         return None if clear else "wants a clear parent"
 
 
