@@ -41,7 +41,7 @@ class GateConfig(PartConfig):
     """How strict the gate is and how its oracles are trained."""
 
     false_reject: Annotated[float, Field(gt=0, lt=0.5)] = (
-        0.05  # share of true frames, per condition
+        0.05  # share of groups with a true frame refused, per condition
     )
     confidence: Annotated[float, Field(gt=0, lt=1)] = 0.9  # that the rate holds, whatever was drawn
     pixel_false_ignore: Annotated[float, Field(ge=0, lt=0.5)] = (
@@ -110,6 +110,7 @@ class Gate:
                 ("contrast", least),
                 ("false_reject", cell.level if cell and cell.level is not None else c.false_reject),
                 ("true_frames", float(cell.frames if cell else 0)),
+                ("true_groups", float(cell.groups if cell else 0)),
             ),
             ignored_share=_newly_ignored(frame, judged),
         )
@@ -143,10 +144,8 @@ class Gate:
     def _least(self, cell: CellThreshold | None, parent: Frame | None) -> tuple[float, str]:
         """The least contrast that passes, and whose measure that is."""
         if cell is not None and cell.contrast is not None:
-            return (
-                cell.contrast,
-                f"which at least {1 - (cell.level or 0):.0%} of true {cell.cell} frames reach",
-            )
+            share = f"{1 - (cell.level or 0):.0%} of {cell.cell} groups"
+            return cell.contrast, f"which the true frames of at least {share} reach"
         if parent is None or parent.stencil is None:
             return 0.0, "where a copy moved aside fits as well"
         ratio = self.state.config.parent_ratio
@@ -240,6 +239,7 @@ def _as_seen(gate: Gate, frame: Frame) -> TrueFrame:
     reading = gate.read(frame)
     return TrueFrame(
         cell=frame.conditions.cell,
+        group_id=frame.group_id,
         contrast=gate_scores.contrast(reading),
         classes=reading.classes,
         y=reading.y,

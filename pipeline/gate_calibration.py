@@ -1,10 +1,11 @@
 """Thresholds of the gate, per condition, from that condition's own true frames.
 
-The threshold is the k-th smallest score of n true frames, with the largest k at which, with the
-stated confidence over the draw of those frames, at most a share alpha of further true frames falls
-below it: P(Binomial(n, alpha) < k) <= 1 - confidence (Vovk 2012, training-conditional validity of
-conformal predictors, proposition 2). With few frames alpha cannot be reached; then k = 1, and the
-level that holds is recorded.
+The threshold is the k-th smallest score of n independent true scores, with the largest k at which,
+with the stated confidence over their draw, at most a share alpha of further ones falls below it:
+P(Binomial(n, alpha) < k) <= 1 - confidence (Vovk 2012, training-conditional validity of conformal
+predictors, proposition 2). Frames of one group are not independent, so a score is the lowest of a
+group: what is bounded is the share of groups with a frame rejected, and so that of frames. With few
+groups alpha cannot be reached; then k = 1, and the level that holds is recorded.
 """
 
 from collections import defaultdict
@@ -25,6 +26,7 @@ class TrueFrame(NamedTuple):
     """A true frame as an oracle saw it that did not see its group."""
 
     cell: str
+    group_id: str
     contrast: float
     classes: tuple[SceneClass, ...]
     y: Indices  # (h, w)
@@ -48,8 +50,9 @@ class CellThreshold(BaseModel):
 
     cell: str
     frames: int  # true frames that it was calibrated on
+    groups: int  # that they came from
     contrast: float | None  # the least contrast; None = uncalibrated, too few frames
-    level: float | None  # at most this share of true frames is rejected, with the confidence
+    level: float | None  # at most this share of groups has a true frame rejected, with confidence
     floors: tuple[ClassFloor, ...] = ()
 
 
@@ -58,8 +61,8 @@ def conformal_threshold(
 ) -> tuple[float, float]:
     """The threshold and its level: scores below the threshold are rejected.
 
-    With the stated confidence at most a share `level` of further true frames is rejected: the
-    quantile of Beta(k, n + 1 - k). Raises ValueError without scores.
+    With the stated confidence at most a share `level` of further independent true scores is
+    rejected: the quantile of Beta(k, n + 1 - k). Raises ValueError without scores.
     """
     from scipy import stats
 
@@ -75,9 +78,9 @@ def calibrate(
 ) -> tuple[CellThreshold, ...]:
     """Thresholds of every cell of conditions that occurs, sorted by its name.
 
-    Frames: at most a share `alpha` of true frames is rejected, with `confidence`; pixels: a share
-    `pixel_alpha` of the true pixels of each class is ignored. A cell with fewer than `fewest`
-    frames stays uncalibrated.
+    Frames: at most a share `alpha` of groups has a true frame rejected, with `confidence`; pixels:
+    a share `pixel_alpha` of the true pixels of each class is ignored. A cell with fewer than
+    `fewest` frames stays uncalibrated.
     """
     cells: dict[str, list[TrueFrame]] = defaultdict(list)
     for frame in frames:
@@ -96,11 +99,17 @@ def _threshold(
     pixel_alpha: float,
     fewest: int,
 ) -> CellThreshold:
+    lowest: dict[str, float] = {}
+    for frame in frames:
+        lowest[frame.group_id] = min(frame.contrast, lowest.get(frame.group_id, frame.contrast))
+    made = CellThreshold(
+        cell=cell, frames=len(frames), groups=len(lowest), contrast=None, level=None
+    )
     if len(frames) < fewest:
-        return CellThreshold(cell=cell, frames=len(frames), contrast=None, level=None)
-    least, level = conformal_threshold([f.contrast for f in frames], alpha, confidence)
+        return made
+    least, level = conformal_threshold([*lowest.values()], alpha, confidence)
     floors = _class_floors(frames, pixel_alpha)
-    return CellThreshold(cell=cell, frames=len(frames), contrast=least, level=level, floors=floors)
+    return made.model_copy(update={"contrast": least, "level": level, "floors": floors})
 
 
 def _class_floors(frames: Sequence[TrueFrame], pixel_alpha: float) -> tuple[ClassFloor, ...]:

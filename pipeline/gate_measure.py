@@ -1,27 +1,13 @@
-"""How good a gate is: what it refuses of true frames, what it catches of faults, its own bias."""
+"""How good a gate is: what it refuses of true frames, what it catches of planted faults."""
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-
-from pydantic import BaseModel, ConfigDict
+from collections import defaultdict
+from collections.abc import Sequence
 
 from parhelion.pipeline.frame import Frame
 from parhelion.pipeline.gate import Gate, Verdict
 from parhelion.pipeline.gate_rates import GateRates, Rate
 from parhelion.pipeline.planted_faults import Fault, plant
-from parhelion.pipeline.scene_class import SceneClass
 from parhelion.pipeline.seeds import rng
-
-
-class Rejections(BaseModel):
-    """What happened to the frames of a cell that show a class: the gate's own bias."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    cell: str
-    scene_class: SceneClass | None  # None = all frames of the cell
-    judged: int
-    rejected: int
 
 
 def gate_rates(gate: Gate, frames: Sequence[Frame], seed: int) -> tuple[GateRates, ...]:
@@ -65,49 +51,3 @@ def _planted(frame: Frame, fault: Fault, cell: Sequence[Frame], seed: int) -> Fr
 
 def _rejected(verdicts: Sequence[Verdict]) -> Rate:
     return Rate(hits=sum(not v.accepted for v in verdicts), trials=len(verdicts))
-
-
-def rejections(verdicts: Iterable[Verdict]) -> tuple[Rejections, ...]:
-    """Judged and rejected frames per cell, over all and per class that their stencils show."""
-    judged: Counter[tuple[str, SceneClass | None]] = Counter()
-    rejected: Counter[tuple[str, SceneClass | None]] = Counter()
-    for verdict in verdicts:
-        cell = verdict.frame.conditions.cell
-        keys = [(cell, None), *((cell, c) for c in _classes(verdict.frame))]
-        judged.update(keys)
-        if not verdict.accepted:
-            rejected.update(keys)
-    return _rows(judged, rejected)
-
-
-def merged(parts: Iterable[Sequence[Rejections]]) -> tuple[Rejections, ...]:
-    """Rows counted apart, chunk by chunk, as one table."""
-    judged: Counter[tuple[str, SceneClass | None]] = Counter()
-    rejected: Counter[tuple[str, SceneClass | None]] = Counter()
-    for rows in parts:
-        for row in rows:
-            judged[row.cell, row.scene_class] += row.judged
-            rejected[row.cell, row.scene_class] += row.rejected
-    return _rows(judged, rejected)
-
-
-def _rows(
-    judged: Counter[tuple[str, SceneClass | None]], rejected: Counter[tuple[str, SceneClass | None]]
-) -> tuple[Rejections, ...]:
-    order = sorted(judged, key=lambda key: (key[0], -1 if key[1] is None else int(key[1])))
-    return tuple(
-        Rejections(
-            cell=cell,
-            scene_class=c,
-            judged=judged[cell, c],
-            rejected=rejected[cell, c],
-        )
-        for cell, c in order
-    )
-
-
-def _classes(frame: Frame) -> list[SceneClass]:
-    if frame.stencil is None:
-        return []
-    there = set(frame.stencil.ravel().tolist()) - {int(SceneClass.IGNORE)}
-    return [c for c in sorted(frame.label_space) if int(c) in there]

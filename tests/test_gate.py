@@ -11,13 +11,17 @@ from test_segmentation import TINY
 from toy_streets import DAY, FOG, toy_street
 
 from parhelion.pipeline.conditions import Conditions, Weather
-from parhelion.pipeline.frame import Frame
 from parhelion.pipeline.frame_list import FrameList
 from parhelion.pipeline.gate import Gate, GateConfig, assemble, fit_fold, fit_gate
-from parhelion.pipeline.gate_calibration import conformal_threshold
+from parhelion.pipeline.gate_calibration import (
+    CellThreshold,
+    TrueFrame,
+    calibrate,
+    conformal_threshold,
+)
 from parhelion.pipeline.gate_fitting import tried
 from parhelion.pipeline.gate_folds import fold_groups, without_fold
-from parhelion.pipeline.gate_measure import gate_rates, merged, rejections
+from parhelion.pipeline.gate_measure import gate_rates
 from parhelion.pipeline.gate_rates import Rate
 from parhelion.pipeline.gate_scores import Reading, contrast, displaced, faithfulness, lost_pixels
 from parhelion.pipeline.planted_faults import Fault, mirrored, shifted
@@ -123,7 +127,7 @@ def test_judging_keeps_scores_and_says_why(fitted: tuple[Gate, Path]) -> None:
     assert not verdict.accepted
     assert verdict.record.verdict == "rejected"
     assert dict(verdict.record.scores)["contrast"] < dict(verdict.record.thresholds)["contrast"]
-    assert "true fog/day frames reach" in verdict.reason
+    assert "of fog/day groups reach" in verdict.reason
     assert verdict.frame.provenance.gate == verdict.record
 
 
@@ -210,16 +214,23 @@ def test_folds_fitted_alone_are_the_same(tmp_path: Path) -> None:
         assert torch.equal(weights, alone.network.state_dict()[name]), name
 
 
-def test_rejections_are_counted_per_cell_and_class(fitted: tuple[Gate, Path]) -> None:
-    gate, _ = fitted
-    frames: list[Frame] = [toy_street(600 + i, conditions=FOG) for i in range(3)]
-    verdicts = [gate.judge(f) for f in (*frames, *(mirrored(f) for f in frames))]
-    rows = {(r.cell, r.scene_class): r for r in rejections(verdicts)}
-    total = rows["fog/day", None]
-    assert total.judged == 6
-    assert total.rejected == sum(not v.accepted for v in verdicts)
-    assert rows["fog/day", SceneClass.ROAD].judged == 6
-    assert merged([rejections(verdicts[:2]), rejections(verdicts[2:])]) == rejections(verdicts)
+def test_frames_of_one_group_count_once() -> None:
+    """Copies of a frame in its own group change nothing; in groups of their own they would."""
+    blank = np.zeros((4, 4), np.uint8)
+
+    def threshold(groups: int, copies: int) -> CellThreshold:
+        frames = [
+            TrueFrame("fog/day", f"g{g}", g / 100, (SceneClass.ROAD,), blank, blank.astype("f4"))
+            for g in range(groups)
+            for _ in range(copies)
+        ]
+        (found,) = calibrate(frames, 0.05, 0.9, 0.01, fewest=8)
+        return found
+
+    alone, copied = threshold(20, 1), threshold(20, 5)
+    assert (copied.contrast, copied.level) == (alone.contrast, alone.level)
+    assert (copied.frames, copied.groups) == (100, 20)
+    assert threshold(100, 1).level < alone.level
 
 
 def test_an_exact_interval_contains_its_rate() -> None:
