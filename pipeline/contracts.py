@@ -1,11 +1,11 @@
-"""What every part promises: adapters, generators, metrics and writers, as protocols.
+"""What every part promises: adapters, generators and metrics, as protocols.
 
 Promises, held by the conformance test: one frame per request, in order; frame i depends only on
 request i, its seed and the fitted state; a generator labels only what it keeps; a part that cannot
 honour a request raises and names the condition; whatever is fitted sees training groups only.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Protocol, Self
@@ -239,10 +239,3 @@ class Metric(Protocol):
     def merge(self, other: Self) -> None: ...
 
     def compute(self) -> Score: ...
-
-
-class Writer(Protocol):
-    """Frames to files."""
-
-    def write(self, frames: Mapping[str, Iterable[Frame]], folder: Path) -> Path:
-        """Splits of frames into `folder`; returns the manifest's path."""
