@@ -49,22 +49,19 @@ class PrefectExecutor:
             yield future.result()
 
 
-def augment(
-    config: RunConfig, folder: str, workers: int = 2, until: str = "report"
-) -> dict[str, str]:
-    """From sources to dataset and report. Returns where they lie."""
+def augment(config: RunConfig, folder: str, workers: int = 2, until: str = "report") -> run.Outcome:
+    """From sources to dataset and report."""
     runner: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=workers)
     threads = _augment.with_options(task_runner=runner)  # type: ignore[arg-type]
     return threads(config, folder, workers, until)
 
 
 @flow(name="augment", flow_run_name="{config.name}", validate_parameters=True)
-def _augment(config: RunConfig, folder: str, workers: int, until: str) -> dict[str, str]:
+def _augment(config: RunConfig, folder: str, workers: int, until: str) -> run.Outcome:
     with SpawnPool(workers) as pool, StageBars() as bars:
-        outcome = run.augment(
+        return run.augment(
             config, Path(folder), executor=PrefectExecutor(pool), progress=bars, until=until
         )
-    return outcome.lines
 
 
 @flow(name="scheduled-augment", flow_run_name="{config.name}")
@@ -72,7 +69,7 @@ def scheduled_augment(config: RunConfig, folder: str, workers: int = 2) -> dict[
     """What a schedule runs: the same flow in a process that ends with the one that serves it."""
     _end_with_parent()
     done = run.finished_run(config, Path(folder))
-    return done.lines if done is not None else augment(config, folder, workers)
+    return done.lines if done is not None else augment(config, folder, workers).lines
 
 
 def _end_with_parent() -> None:

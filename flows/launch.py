@@ -10,7 +10,7 @@ from parhelion.pipeline.run_config import RunConfig
 
 
 def launch(config: RunConfig, folder: Path, *, workers: int, until: str) -> None:
-    """Runs `config` in `folder` up to stage `until`; prints costs and where the results lie."""
+    """Runs `config` in `folder` up to stage `until`; prints costs, findings, where results lie."""
     from parhelion.pipeline.run import check_ready, finished_run
 
     done = finished_run(config, folder) if until == "report" else None
@@ -24,9 +24,13 @@ def launch(config: RunConfig, folder: Path, *, workers: int, until: str) -> None
             server.wait()
         from parhelion.flows.augment import augment
 
-        lines = augment(config, str(folder), workers, until)
+        outcome = augment(config, str(folder), workers, until)
     _say_costs(folder, time.monotonic() - start)
-    _say(lines, "done")
+    if outcome.tables:
+        from parhelion.flows.tables import print_tables
+
+        print_tables(outcome.tables)
+    _say(outcome.lines, "done")
 
 
 def _say_costs(folder: Path, wall_s: float) -> None:

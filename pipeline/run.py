@@ -1,5 +1,6 @@
 """A whole run, from the sources to the dataset and its report; one path for all who start one."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -7,15 +8,17 @@ from pydantic import BaseModel, ConfigDict
 from parhelion.pipeline import parts, rounds, steps
 from parhelion.pipeline.audit import Audit
 from parhelion.pipeline.code_digest import code_digest
-from parhelion.pipeline.dataset import write_dataset
+from parhelion.pipeline.dataset import QUARANTINE, write_dataset
 from parhelion.pipeline.dataset_card import About
 from parhelion.pipeline.downstream import DownstreamResult
 from parhelion.pipeline.engine import Executor
-from parhelion.pipeline.files import discard, model_from, sha256_of, write_json
+from parhelion.pipeline.files import discard, model_from, replacing, sha256_of, write_json
 from parhelion.pipeline.judging import gate_of
 from parhelion.pipeline.manifest import MANIFEST, Manifest, verify
+from parhelion.pipeline.overview import Table, audit_tables, ingest_tables
 from parhelion.pipeline.packages import BYTE_PACKAGES
 from parhelion.pipeline.provenance import version_of
+from parhelion.pipeline.quarantine_table import write_quarantine
 from parhelion.pipeline.receipts import Receipt, missing_files
 from parhelion.pipeline.run_config import Role, RunConfig
 from parhelion.pipeline.run_folder import RunFolder
@@ -37,12 +40,19 @@ class Outcome(BaseModel):
     manifest_sha256: str = ""
     dataset: str = ""
     report: str = ""
+    quarantine: str = ""  # of a run that is cut short; a whole one has it in its dataset
     rows: int = 0
+    tables: tuple[Table, ...] = ()  # what a run that is cut short found
 
     @property
     def lines(self) -> dict[str, str]:
         """What to tell whoever started the run."""
-        told = {"report": self.report, "dataset": self.dataset, "manifest": self.manifest_sha256}
+        told = {
+            "report": self.report,
+            "dataset": self.dataset,
+            "manifest": self.manifest_sha256,
+            "quarantine": self.quarantine,
+        }
         return {name: value for name, value in told.items() if value}
 
 
@@ -105,20 +115,24 @@ def augment(
 
 
 def _augment(session: Session, until: Until, made_from: str) -> Outcome:
-    unfinished = Outcome(made_from=made_from)
     ingested = steps.ingest_step(session)
+    refused = quarantine_step(session, ingested.of(*Role)) if until is not Until.REPORT else ""
+    unfinished = Outcome(made_from=made_from, quarantine=refused)
     if until is Until.INGEST:
-        return unfinished
+        return unfinished.model_copy(update={"tables": ingest_tables(ingested)})
     before = steps.audit_step(session, "audit", ingested.of(Role.SOURCE, Role.TARGET))
     if until is Until.AUDIT:
-        return unfinished
+        tables = audit_tables(before.census, session.config.plan)
+        return unfinished.model_copy(update={"tables": tables})
     fitted = steps.fit_step(session, ingested)
     if until is Until.FIT:
         return unfinished
     planned = steps.plan_step(session, before, ingested, fitted)
     drawn = rounds.generate_step(session, planned, before, ingested, fitted)
     if until is Until.GENERATE:
-        return unfinished
+        refusing = [*ingested.of(*Role), *drawn.generated, *drawn.judged]
+        refused = quarantine_step(session, refusing)
+        return unfinished.model_copy(update={"quarantine": refused})
     manifest = write_step(session, ingested, drawn, made_from)
     distances = steps.score_step(session, ingested, drawn.accepted)
     downstream = steps.downstream_step(session, ingested, fitted, drawn.accepted)
@@ -134,6 +148,18 @@ def _augment(session: Session, until: Until, made_from: str) -> Outcome:
         report=str(report),
         rows=manifest.rows,
     )
+
+
+def quarantine_step(session: Session, receipts: Sequence[Receipt]) -> str:
+    """What was refused so far, beside the chunks; returns the file, or nothing for nothing."""
+    path = session.folder.path / QUARANTINE
+    refused = [row for receipt in receipts for row in receipt.quarantined]
+    if not refused:
+        discard(path)
+        return ""
+    with replacing(path) as draft:
+        write_quarantine(draft, session.folder.path, refused)
+    return str(path)
 
 
 def write_step(
