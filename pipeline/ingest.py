@@ -35,8 +35,13 @@ def ingest_stage(source: SourceConfig, position: int) -> Stage:
 
 
 def ingest_specs(config: RunConfig, source: SourceConfig) -> list[Spec]:
-    """One spec per chunk: which frames of the adapter, and the split of each."""
-    adapter = adapter_of(source.adapter, canonical_json(source.settings))
+    """One spec per chunk: which frames of the adapter, and the split of each.
+
+    The source is looked at anew: chunks done in this process must not meet an adapter that an
+    earlier run made when other files were there.
+    """
+    adapter_of.cache_clear()
+    adapter: SimAdapter = parts.build("sim_adapters", source.adapter, **source.settings)
     return [
         {
             "adapter": source.adapter,
