@@ -11,8 +11,10 @@ from pydantic import Field, JsonValue, model_validator
 from parhelion.pipeline import parts
 from parhelion.pipeline.contracts import PartConfig
 from parhelion.pipeline.downstream import DownstreamConfig
+from parhelion.pipeline.features import INCEPTION
 from parhelion.pipeline.gate import GateConfig
 from parhelion.pipeline.plan import PlanConfig
+from parhelion.pipeline.pretrained import MOBILENET
 from parhelion.pipeline.seeds import digest
 from parhelion.pipeline.splits import SplitFractions
 
@@ -61,20 +63,25 @@ class ScoresConfig(PartConfig):
     """How generated frames are compared with real ones."""
 
     network: str = "auto"  # a feature network by name; auto = the best whose weights are at hand
-    frames_per_chunk: Annotated[int, Field(ge=1)] = 100
+
+    @model_validator(mode="after")
+    def _network_is_known(self) -> Self:
+        known = ("auto", INCEPTION, MOBILENET)
+        if self.network not in known:
+            raise ValueError(f"no feature network {self.network!r}; there are: {', '.join(known)}")
+        return self
 
 
 class StorageConfig(PartConfig):
     """How datasets are written."""
 
-    image_format: Annotated[str, Field(pattern="^(png|jpeg)$")] = "png"
     rows_per_shard: Annotated[int, Field(ge=100)] = 1000
 
 
 class RunConfig(PartConfig):
     """One run, from sources to report."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")]
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")]  # a folder's name too
     title: str = ""  # the scenario in a sentence, printed in the report
     seed: int = 0
     sources: Annotated[tuple[SourceConfig, ...], Field(min_length=1)]

@@ -58,7 +58,7 @@ def tiny_config(**changes: object) -> RunConfig:
             "max_rounds": 2,
         },
         "gate": {"oracle": network, "fewest_reference": 2},
-        "downstream": {"network": network, "bootstrap_draws": 100},
+        "downstream": {"network": network},
     }
     return RunConfig(**{**settings, **changes})
 
@@ -204,6 +204,12 @@ def test_conditions_that_no_generator_draws_are_named_and_not_dropped(tmp_path: 
         ({"sources": [{"adapter": "street", "settings": {"scenes": 0}}]}, "scenes"),
         ({"plan": {"mix": {"pix2pix": 1}}}, "pix2pix"),
         ({"sead": 1}, "sead"),
+        ({"name": ".."}, "name"),
+        ({"name": "."}, "name"),
+        ({"name": "-x"}, "name"),
+        ({"name": "a\n"}, "name"),
+        ({"scores": {"network": "vgg"}}, "no feature network 'vgg'; there are: auto"),
+        ({"storage": {"image_format": "jpeg"}}, "image_format"),
     ],
 )
 def test_a_wrong_setting_is_named_before_any_work(changes: dict[str, object], named: str) -> None:
