@@ -11,7 +11,8 @@ from parhelion.pipeline.run_config import RunConfig
 
 def launch(config: RunConfig, folder: Path, *, workers: int, until: str) -> None:
     """Runs `config` in `folder` up to stage `until`; prints costs, findings, where results lie."""
-    from parhelion.pipeline.run import check_ready, finished_run
+    from parhelion.pipeline.readiness import check_ready
+    from parhelion.pipeline.run import finished_run
 
     done = finished_run(config, folder) if until == "report" else None
     if done is not None:

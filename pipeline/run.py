@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from parhelion.pipeline import parts, rounds, steps
+from parhelion.pipeline import rounds, steps
 from parhelion.pipeline.audit import Audit
 from parhelion.pipeline.code_digest import code_digest
 from parhelion.pipeline.dataset import QUARANTINE, write_dataset
@@ -19,6 +19,8 @@ from parhelion.pipeline.overview import Table, audit_tables, ingest_tables
 from parhelion.pipeline.packages import BYTE_PACKAGES
 from parhelion.pipeline.provenance import version_of
 from parhelion.pipeline.quarantine_table import write_quarantine
+from parhelion.pipeline.readiness import NotReady as NotReady
+from parhelion.pipeline.readiness import check_parents, check_ready, indexes_of
 from parhelion.pipeline.receipts import Receipt, missing_files
 from parhelion.pipeline.run_config import Role, RunConfig
 from parhelion.pipeline.run_folder import RunFolder
@@ -58,14 +60,13 @@ class Outcome(BaseModel):
 
 def inputs_digest(config: RunConfig) -> str:
     """Digest of settings, code, package versions and what the sources hold now."""
-    adapters = [parts.build("sim_adapters", s.adapter, **s.settings) for s in config.sources]
     modules = [f"parhelion.sim_adapters.{source.adapter}" for source in config.sources]
     modules += [f"parhelion.generators.{draw.generator}" for draw in config.generators]
     return digest(
         config,
         code_digest(*sorted({*MODULES, *modules})),
         [[name, version_of(name)] for name in BYTE_PACKAGES],
-        [[ref.model_dump() for ref in adapter.index()] for adapter in adapters],
+        [[ref.model_dump() for ref in refs] for refs in indexes_of(config)],
     )
 
 
@@ -79,18 +80,6 @@ def finished_run(config: RunConfig, folder: Path) -> Outcome | None:
     whole = manifest.is_file() and sha256_of(manifest) == outcome.manifest_sha256
     damaged = not whole or verify(run.dataset) or missing_files(folder)
     return None if damaged else outcome
-
-
-class NotReady(RuntimeError):
-    """Something that the run needs is not on this machine; said before any work starts."""
-
-
-def check_ready(config: RunConfig) -> None:
-    """Asks every generator of the run. Raises NotReady with a sentence for each that is not."""
-    made = [parts.build("generators", d.generator, **d.settings) for d in config.generators]
-    lacking = [sentence for generator in made if (sentence := generator.unready())]
-    if lacking:
-        raise NotReady("; ".join(lacking))
 
 
 def augment(
@@ -124,6 +113,7 @@ def _augment(session: Session, until: Until, made_from: str) -> Outcome:
     if until is Until.AUDIT:
         tables = audit_tables(before.census, session.config.plan)
         return unfinished.model_copy(update={"tables": tables})
+    check_parents(session.config, before.census, ingested.frames(Role.SOURCE).keys)
     fitted = steps.fit_step(session, ingested)
     if until is Until.FIT:
         return unfinished
