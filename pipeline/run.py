@@ -31,6 +31,8 @@ from parhelion.pipeline.session import Session, StageProgress
 from parhelion.pipeline.steps import Until
 
 MODULES = ("parhelion.pipeline.run",)
+PAGE = "index.html"
+REPORT_FILES = (PAGE, "report.json")
 
 
 class Outcome(BaseModel):
@@ -71,15 +73,22 @@ def inputs_digest(config: RunConfig) -> str:
 
 
 def finished_run(config: RunConfig, folder: Path) -> Outcome | None:
-    """The outcome of exactly this run, if it is complete, its dataset whole and no chunk gone."""
+    """The outcome of exactly this run, if it is complete: dataset, report, and no chunk gone.
+
+    Its paths are those of `folder`, which may have been moved since.
+    """
     run = RunFolder(folder)
     outcome = model_from(run.outcome, Outcome)
     if not isinstance(outcome, Outcome) or outcome.made_from != inputs_digest(config):
         return None
     manifest = run.dataset / MANIFEST
     whole = manifest.is_file() and sha256_of(manifest) == outcome.manifest_sha256
-    damaged = not whole or verify(run.dataset) or missing_files(folder)
-    return None if damaged else outcome
+    told = all((run.report / name).is_file() for name in REPORT_FILES)
+    if not whole or not told or verify(run.dataset) or missing_files(folder):
+        return None
+    return outcome.model_copy(
+        update={"dataset": str(run.dataset), "report": str(run.report / PAGE)}
+    )
 
 
 def augment(

@@ -1,5 +1,6 @@
 """A whole run on little preview streets: what it leaves behind, and what a second one does."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -164,6 +165,24 @@ def test_a_harmed_dataset_is_not_called_finished(folder: Path) -> None:
     assert finished_run(tiny_config(), folder) is None
     run(tiny_config(), folder)
     assert shard.read_bytes() == whole
+
+
+@pytest.mark.parametrize("name", ["index.html", "report.json"])
+def test_a_run_without_its_report_is_not_called_finished(folder: Path, name: str) -> None:
+    page = folder / "report" / name
+    whole = page.read_bytes()
+    page.unlink()
+    assert finished_run(tiny_config(), folder) is None
+    page.write_bytes(whole)
+    assert finished_run(tiny_config(), folder) is not None
+
+
+def test_a_run_that_was_moved_tells_where_it_lies_now(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path / "moved")
+    outcome = finished_run(tiny_config(), tmp_path / "moved")
+    assert outcome is not None
+    assert outcome.lines["report"] == str(tmp_path / "moved" / "report" / "index.html")
+    assert outcome.lines["dataset"] == str(tmp_path / "moved" / "dataset")
 
 
 def test_other_settings_are_another_run(folder: Path) -> None:
