@@ -2,16 +2,26 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
 from parhelion.pipeline.bad_frame import BadFrame, Reason
 from parhelion.pipeline.contracts import PartConfig
-from parhelion.pipeline.frame import Depth, Frame, ImageLabel, SceneObject
+from parhelion.pipeline.frame import (
+    GIVES_LIGHT,
+    IS_LIT,
+    Camera,
+    Depth,
+    Frame,
+    ImageLabel,
+    SceneObject,
+)
 from parhelion.pipeline.provenance import Kind, Provenance, Source
 from parhelion.pipeline.scene_class import SceneClass
 from parhelion.pipeline.seeds import digest
@@ -25,7 +35,8 @@ from parhelion.sim_adapters._scene_vocabularies import (
     to_stencil,
 )
 
-LAYER_NAMES = ("stencil", "depth", "instances")
+LAYER_NAMES = ("stencil", "depth", "instances", "emissive")
+EMISSIVE_BITS = GIVES_LIGHT | IS_LIT
 MOST_PIXELS = 80_000_000  # above it Pillow itself suspects a bomb
 
 Row = Mapping[str, Any]  # one row of metadata, as its file spells it
@@ -40,6 +51,8 @@ class Columns(PartConfig):
     group: tuple[str, ...] = ("group_id", "group", "sequence", "scene")  # the first that is there
     twin_id: str = "twin_id"  # same scene, camera and event under another sky
     label: str = "label"  # image-level class: a name of `label_names`, or its place
+    # Focal lengths and principal point, pixels: a row has all four or none.
+    intrinsics: tuple[str, str, str, str] = ("fx", "fy", "cx", "cy")
     objects: str = "objects"  # boxes: {"bbox": [[x, y, w, h]], "categories": []} or SceneObjects
 
     @property
@@ -64,6 +77,8 @@ class RecordedConfig(PartConfig):
     depth_unknown_value: int | None = 0  # of depth in whole numbers: nothing was measured
     depth_sky_value: int | None = None  # of depth in whole numbers: infinitely far
     allow_unknown_depth: bool = False  # whether depth may be nan somewhere
+    # Of a camera that looks at the middle of its picture; columns of intrinsics win over it.
+    horizontal_fov_deg: Annotated[float, Field(gt=0, lt=180)] | None = None
     max_pixels: Annotated[int, Field(gt=0, le=MOST_PIXELS)] = 64_000_000  # per picture
 
 
@@ -105,11 +120,13 @@ def _frame(adapter: str, dataset: str, config: RecordedConfig, recorded: Recorde
     objects = _objects(row.get(columns.objects), config, name)
     boxed_or_masked = bool(objects or "stencil" in layers)
     source_sha256 = _sha256(recorded)
+    intrinsics = _intrinsics(row, columns.intrinsics, name)
+    image = image_files.decode_image(
+        recorded.image, name, config.max_pixels, upright=bool(layers or objects or intrinsics)
+    )
     return Frame(
         frame_id=digest(adapter, dataset, name, source_sha256)[:32],
-        image=image_files.decode_image(
-            recorded.image, name, config.max_pixels, upright=bool(layers or objects)
-        ),
+        image=image,
         conditions=conditions_of(
             text(row, columns.weather),
             text(row, columns.time_of_day),
@@ -119,6 +136,7 @@ def _frame(adapter: str, dataset: str, config: RecordedConfig, recorded: Recorde
         label=_label(text(row, columns.label), config.label_names, name),
         label_space=config.label_space if boxed_or_masked else frozenset(),
         objects=objects,
+        camera=_camera(intrinsics, config.horizontal_fov_deg, image.shape[1], image.shape[0]),
         provenance=Provenance(
             kind=config.kind,
             source=Source(
@@ -144,16 +162,31 @@ def _sha256(recorded: Recorded) -> str:
     return hasher.hexdigest()
 
 
-def _layers(config: RecordedConfig, recorded: Recorded) -> dict[str, object]:
-    made: dict[str, object] = {}
+def _layers(config: RecordedConfig, recorded: Recorded) -> dict[str, NDArray[Any]]:
+    made: dict[str, NDArray[Any]] = {}
     for layer, data in recorded.layers.items():
         name = f"{layer} of {recorded.native_id}"
         if layer == "depth":
             made[layer] = _depth(data, name, config)
         else:
-            ids = image_files.decode_ids(data, name, config.max_pixels)
-            made[layer] = to_stencil(ids, config.vocabulary, name) if layer == "stencil" else ids
+            made[layer] = image_files.decode_ids(data, name, config.max_pixels)
+    if "stencil" in made:
+        name = f"stencil of {recorded.native_id}"
+        made["stencil"] = to_stencil(made["stencil"], config.vocabulary, name)
+    if "emissive" in made:
+        made["emissive"] = _emissive(made["emissive"], f"emissive of {recorded.native_id}")
     return made
+
+
+def _emissive(bits: NDArray[np.int32], name: str) -> NDArray[np.uint8]:
+    odd = np.unique(bits[(bits & ~EMISSIVE_BITS) != 0])
+    if odd.size:
+        raise BadFrame(
+            Reason.WRONG_TYPE,
+            f"{name}: wanted the bits {GIVES_LIGHT} (gives light) and {IS_LIT} (is lit), "
+            f"got {', '.join(map(str, odd[:8]))}",
+        )
+    return bits.astype(np.uint8)
 
 
 def _depth(data: bytes, name: str, config: RecordedConfig) -> Depth:
@@ -173,6 +206,44 @@ def _depth(data: bytes, name: str, config: RecordedConfig) -> Depth:
             "if the source measures only a part, set allow_unknown_depth",
         )
     return depth
+
+
+def _intrinsics(
+    row: Row, columns: tuple[str, str, str, str], name: str
+) -> tuple[float, ...] | None:
+    """(fx, fy, cx, cy) in pixels of a row that tells them. Raises BadFrame."""
+    cells = [text(row, column) for column in columns]
+    if not any(cells):
+        return None
+    try:
+        fx, fy, cx, cy = map(float, cells)
+    except ValueError:
+        fx = fy = cx = cy = math.nan
+    if not (0 < fx < math.inf and 0 < fy < math.inf and math.isfinite(cx) and math.isfinite(cy)):
+        wanted = ", ".join(columns)
+        got = ", ".join(map(repr, cells))
+        raise BadFrame(
+            Reason.BAD_CAMERA,
+            f"{name}: wanted {wanted} as numbers of pixels, the first two above 0, got {got}",
+        )
+    return fx, fy, cx, cy
+
+
+def _camera(
+    intrinsics: tuple[float, ...] | None, fov_deg: float | None, width: int, height: int
+) -> Camera | None:
+    """A level camera; None where nothing is told about its lens.
+
+    The world's axes are the camera's own, so `centre_m` of objects is in camera axes here.
+    """
+    if intrinsics is None and fov_deg is not None:
+        focal = width / 2 / math.tan(math.radians(fov_deg) / 2)
+        intrinsics = focal, focal, width / 2, height / 2
+    if intrinsics is None:
+        return None
+    fx, fy, cx, cy = intrinsics
+    matrix = np.array([[fx, 0.0, cx], [0.0, fy, cy], [0.0, 0.0, 1.0]])
+    return Camera(intrinsics=matrix, camera_to_world=np.eye(4))
 
 
 def _label(word: str, names: tuple[str, ...], frame: str) -> ImageLabel | None:

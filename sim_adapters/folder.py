@@ -2,13 +2,15 @@
 
     street/metadata.csv           file_name,weather,hour,sequence    (or metadata.jsonl)
     street/a/0001.jpg             any depth of folders
-    street/depth/a/0001.png       layers under the same name: depth/, stencil/, instances/
+    street/depth/a/0001.png       layers under the same name: depth/, stencil/, instances/,
+                                  emissive/ (1 = gives light, 2 = is lit by a lamp, 3 = both)
     street/b/images/0001.png      or beside a folder of images:
     street/b/stencil/0001.png
 
 `file_name` is relative to its metadata file (the convention of Hugging Face's ImageFolder). An
 image without a row has unknown conditions. A frame's group is what its row says, else what
-`group_pattern` finds in its path, else its folder: frames of one drive must share a group.
+`group_pattern` finds in its path, else its folder: frames of one drive must share a group. The
+camera is what `fx, fy, cx, cy` of the row say, else what `horizontal_fov_deg` says, else unknown.
 """
 
 import csv
@@ -63,7 +65,7 @@ class Folder:
 
     VERSION: ClassVar[str] = "1"
     Config: ClassVar[type[PartConfig]] = FolderConfig
-    gives: ClassVar[frozenset[str]] = frozenset({*LAYER_NAMES, "objects", "label"})
+    gives: ClassVar[frozenset[str]] = frozenset({*LAYER_NAMES, "objects", "camera", "label"})
 
     def __init__(self, config: FolderConfig) -> None:
         self.config = config

@@ -45,6 +45,7 @@ class LayerColumns(PartConfig):
     stencil: str = "stencil"
     depth: str = "depth"
     instances: str = "instances"
+    emissive: str = "emissive"
 
 
 class ParquetConfig(RecordedConfig):
@@ -72,7 +73,7 @@ class ParquetImages:
     VERSION: ClassVar[str] = "1"
     Config: ClassVar[type[PartConfig]] = ParquetConfig
     gives: ClassVar[frozenset[str]] = frozenset(
-        {*LAYER_NAMES, "stencil_native", "emissive", "objects", "camera", "label"}
+        {*LAYER_NAMES, "stencil_native", "objects", "camera", "label"}
     )
 
     def __init__(self, config: ParquetConfig) -> None:

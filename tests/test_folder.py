@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from image_folder import HEIGHT, WIDTH, folder, pixels, read_all, save, stencil
 from PIL import Image
+from pydantic import ValidationError
 
 from parhelion.pipeline.bad_frame import Reason
 from parhelion.pipeline.conditions import TimeOfDay, Weather
@@ -172,6 +173,69 @@ def test_exif_turns_a_picture_but_not_away_from_its_layers(tmp_path: Path) -> No
     save(tmp_path / "stencil" / "1.png", stencil())
     bad = read_all(folder(tmp_path))[1]["1.png"]
     assert "EXIF orientation 6" in bad.sentence
+
+
+def test_the_angle_of_view_gives_a_level_camera(street: Path) -> None:
+    frame = read_all(folder(street, horizontal_fov_deg=90))[0]["a/1.png"]
+    assert frame.camera is not None
+    wanted = [[WIDTH / 2, 0, WIDTH / 2], [0, WIDTH / 2, HEIGHT / 2], [0, 0, 1]]
+    assert np.allclose(frame.camera.intrinsics, wanted)
+    assert np.array_equal(frame.camera.camera_to_world, np.eye(4))
+    edge = frame.camera.project(np.array([[3.0, 0.0, 3.0]]))  # 45 degrees to the right
+    assert np.allclose(edge, [[WIDTH, HEIGHT / 2, 3.0]])
+    assert read_all(folder(street))[0]["a/1.png"].camera is None
+
+
+def camera_row(path: Path, **cells: object) -> Path:
+    save(path / "1.png", pixels())
+    (path / "metadata.jsonl").write_text(json.dumps({"file_name": "1.png", **cells}))
+    return path
+
+
+def test_a_row_of_intrinsics_wins_over_the_angle_of_view(tmp_path: Path) -> None:
+    path = camera_row(tmp_path, fx=9.5, fy="9", cx=5, cy=4.25)
+    camera = read_all(folder(path, horizontal_fov_deg=90))[0]["1.png"].camera
+    assert camera is not None
+    assert camera.intrinsics.tolist() == [[9.5, 0, 5], [0, 9, 4.25], [0, 0, 1]]
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        {"fx": 9.5, "fy": 9, "cx": 5},
+        {"fx": 0, "fy": 9, "cx": 5, "cy": 4},
+        {"fx": 9, "fy": -9, "cx": 5, "cy": 4},
+        {"fx": 9, "fy": 9, "cx": "nan", "cy": 4},
+        {"fx": "inf", "fy": 9, "cx": 5, "cy": 4},
+        {"fx": "wide", "fy": 9, "cx": 5, "cy": 4},
+    ],
+)
+def test_bad_intrinsics_are_refused_whatever_the_setting(
+    tmp_path: Path, cells: dict[str, object]
+) -> None:
+    path = camera_row(tmp_path, **cells)
+    bad = read_all(folder(path, horizontal_fov_deg=90))[1]["1.png"]
+    assert bad.reason is Reason.BAD_CAMERA
+    assert "1.png: wanted fx, fy, cx, cy as numbers of pixels" in bad.sentence
+
+
+@pytest.mark.parametrize("angle", [0, -60, 180, float("nan"), float("inf")])
+def test_an_impossible_angle_of_view_is_named(tmp_path: Path, angle: float) -> None:
+    with pytest.raises(ValidationError, match="horizontal_fov_deg"):
+        folder(tmp_path, horizontal_fov_deg=angle)
+
+
+def test_what_gives_light_comes_as_bits(tmp_path: Path) -> None:
+    bits = np.zeros((HEIGHT, WIDTH), dtype=np.uint8)
+    bits[0], bits[1], bits[2] = 1, 2, 3
+    for name in ("1.png", "2.png"):
+        save(tmp_path / name, pixels())
+    save(tmp_path / "emissive" / "1.png", bits)
+    save(tmp_path / "emissive" / "2.png", bits * 85)
+    good, bad = read_all(folder(tmp_path))
+    assert np.array_equal(good["1.png"].emissive, bits)
+    assert bad["2.png"].reason is Reason.WRONG_TYPE
+    assert "wanted the bits 1 (gives light) and 2 (is lit), got 85" in bad["2.png"].sentence
 
 
 def test_an_index_without_a_folder_says_so(tmp_path: Path) -> None:

@@ -75,6 +75,30 @@ def test_a_table_of_hugging_face(tmp_path: Path) -> None:
     assert len({frame.frame_id for frame in good.values()}) == 5
 
 
+def test_columns_of_a_camera_and_of_lamps(tmp_path: Path) -> None:
+    bits = np.full((HEIGHT, WIDTH), 3, dtype=np.uint8)
+    table = pa.table(
+        {
+            "image": [png(pixels(i)) for i in range(3)],
+            "emissive": [png(bits), None, None],
+            "fx": [8.0, None, -1.0],
+            "fy": [7.0, None, 7.0],
+            "cx": [5.0, None, 5.0],
+            "cy": [3.0, None, 3.0],
+        }
+    )
+    pq.write_table(table, tmp_path / "a.parquet")
+    good, bad = read_all(adapter(tmp_path, horizontal_fov_deg=90))
+    told, angle = (good[f"a.parquet#{i}"] for i in (0, 1))
+    assert told.camera is not None
+    assert told.camera.intrinsics.tolist() == [[8, 0, 5], [0, 7, 3], [0, 0, 1]]
+    assert np.array_equal(told.emissive, bits)
+    assert angle.camera is not None
+    assert np.allclose(np.diag(angle.camera.intrinsics), [WIDTH / 2, WIDTH / 2, 1])
+    assert angle.emissive is None
+    assert bad["a.parquet#2"].reason is Reason.BAD_CAMERA
+
+
 def test_rows_are_found_in_any_order(tmp_path: Path) -> None:
     """Over batches and row groups, forwards and backwards, each row is itself."""
     rows = 2 * BATCH_ROWS + 15
