@@ -1,0 +1,100 @@
+"""A folder of labelled frames gets the weather it lacks, with the settings that we hand out."""
+
+import csv
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from image_folder import save
+
+from parhelion.pipeline import parts
+from parhelion.pipeline.frame import Frame
+from parhelion.pipeline.report import read_report
+from parhelion.pipeline.run import augment
+from parhelion.pipeline.run_config import RunConfig
+from parhelion.pipeline.scene_class import SceneClass
+from parhelion.pipeline.shards import StoredFrames
+from parhelion.pipeline.workers import Inline
+from parhelion.sim_adapters._scene_vocabularies import CITYSCAPES
+
+ROOT = Path(__file__).parents[1]
+NIGHT = {"weathers": ["Clear"], "hours": [22], "share": 0.15}
+
+
+def handed_out() -> dict[str, Any]:
+    settings: dict[str, Any] = yaml.safe_load((ROOT / "data" / "own_frames.yaml").read_text())
+    return settings
+
+
+def write_frame(folder: Path, name: str, frame: Frame) -> dict[str, object]:
+    """The files of a frame as somebody else would leave them; returns its row of metadata."""
+    assert frame.depth is not None
+    assert frame.instances is not None
+    known = np.isin(frame.stencil, [int(c) for c in CITYSCAPES])
+    stencil = np.where(known, frame.stencil, np.uint8(SceneClass.IGNORE))
+    save(folder / f"{name}.png", frame.image)
+    save(folder / "stencil" / f"{name}.png", stencil)
+    save(folder / "instances" / f"{name}.png", frame.instances.astype(np.uint16))
+    save(folder / "emissive" / f"{name}.png", frame.emissive)
+    (folder / "depth").mkdir(exist_ok=True)
+    np.save(folder / "depth" / f"{name}.npy", frame.depth)
+    objects = [
+        o.model_dump(mode="json", exclude={"centre_m"})
+        for o in frame.objects
+        if o.category in CITYSCAPES
+    ]
+    return {
+        "file_name": f"{name}.png",
+        "weather": "sunny",
+        "hour": 13,
+        "group_id": frame.group_id,
+        "objects": json.dumps(objects),
+    }
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Clear days on eight streets, with every layer that a source may have."""
+    settings = {"quality": "preview", "width": 96, "height": 54, "scenes": 8, "views": 1}
+    shot = {"conditions": [{"weather": "Clear", "hour": 13}]}
+    street = parts.build("sim_adapters", "street", **settings, **shot)
+    folder = tmp_path_factory.mktemp("own")
+    rows = [write_frame(folder, f"{i:03}", street.read(r)) for i, r in enumerate(street.index())]
+    with open(folder / "metadata.csv", "w", newline="") as file:
+        table = csv.DictWriter(file, list(rows[0]))
+        table.writeheader()
+        table.writerows(rows)
+    return folder
+
+
+def run(folder: Path, run_folder: Path, settings: dict[str, Any]) -> Counter[str]:
+    """How many frames of each cell were drawn and kept."""
+    settings["sources"][0]["settings"]["path"] = str(folder)
+    short = {"steps": 4, "width": 48, "height": 32, "batch": 2, "pretrained": False}
+    config = RunConfig(
+        **{"gate": None, "scores": None, "downstream": {"network": short}} | settings
+    )
+    augment(config, run_folder, executor=Inline(), progress=lambda stage, done, total: None)
+    shards = sorted((run_folder / "dataset" / "data").glob("*.parquet"))
+    keys = StoredFrames(shards).keys
+    return Counter(key.conditions.cell for key in keys if key.kind == "generated")
+
+
+def test_the_settings_we_hand_out_draw_every_cell(own: Path, tmp_path: Path) -> None:
+    settings = handed_out()
+    settings["plan"]["wanted"].append(NIGHT)
+    kept = run(own, tmp_path, settings)
+    assert set(kept) == {"fog/day", "rain/day", "snow/day", "clear/night"}
+    data, _ = read_report(tmp_path / "report")
+    assert all(row.accepted == row.requested > 0 for row in data.plan)
+    assert data.counts.source == 8
+    assert not data.quarantine
+
+
+def test_the_readme_shows_the_settings_we_hand_out() -> None:
+    shown = (ROOT / "README.md").read_text().split("```yaml\n# data/own_frames.yaml\n")[1]
+    assert yaml.safe_load(shown.split("```")[0]) == handed_out()
