@@ -4,11 +4,13 @@ import os
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import BrokenExecutor
 from pathlib import Path
 from typing import Any
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture, as_completed
 from prefect.task_runners import ThreadPoolTaskRunner
 
@@ -19,7 +21,12 @@ from parhelion.pipeline.run_config import RunConfig
 from parhelion.pipeline.workers import SpawnPool
 
 SERVED_BY = "PARHELION_SERVED_BY"  # process id of the scheduler, for the runs that it starts
-RETRY_DELAYS_S = [1.0, 4.0]  # a full disk or a lost file may be back; a fault in the code is not
+RETRY_DELAYS_S = [1.0, 4.0]
+
+
+def may_pass(task: Any, task_run: Any, state: State[Any]) -> bool:
+    """Whether to try again: a full disk or a lost worker may pass, a fault in the code does not."""
+    return isinstance(state.data, (OSError, BrokenExecutor))
 
 
 @task(
@@ -28,6 +35,7 @@ RETRY_DELAYS_S = [1.0, 4.0]  # a full disk or a lost file may be back; a fault i
     cache_policy=NO_CACHE,  # receipts are the ledger
     retries=len(RETRY_DELAYS_S),
     retry_delay_seconds=RETRY_DELAYS_S,
+    retry_condition_fn=may_pass,
 )
 def draw_chunk(chunk: Chunk, pool: SpawnPool) -> Receipt:
     """One chunk in a worker process; only paths and plain data travel."""

@@ -30,23 +30,18 @@ Workers = Annotated[int, typer.Option(min=1, help="Worker processes. Any number,
 
 def _augment(config: "RunConfig", out: Path | None, workers: int, until: str = "report") -> None:
     from parhelion.flows.launch import launch
-    from parhelion.pipeline.run import NotReady
 
-    try:
-        launch(config, out or Path("runs") / config.name, workers=workers, until=until)
-    except NotReady as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(2) from None
+    launch(config, out or Path("runs") / config.name, workers=workers, until=until)
 
 
 def _load(config: str) -> "RunConfig":
+    from parhelion.flows.failures import WrongCommand
     from parhelion.flows.recipes import load_config
 
     try:
         return load_config(config)
     except (ValueError, KeyError, OSError) as error:
-        typer.echo(f"{config}: {error}", err=True)
-        raise typer.Exit(2) from None
+        raise WrongCommand(f"{config}: {error}") from error
 
 
 @app.command()
@@ -96,9 +91,14 @@ def report(
     run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
 ) -> None:
     """Writes the report of a finished run again, from its report.json."""
+    from parhelion.flows.failures import WrongCommand
     from parhelion.pipeline.report import rewrite_report
 
-    typer.echo(rewrite_report(run / "report"))
+    try:
+        page = rewrite_report(run / "report")
+    except (FileNotFoundError, ValueError) as error:
+        raise WrongCommand(f"wanted the folder of a finished run, got {run}: {error}") from error
+    typer.echo(page)
 
 
 @app.command()
@@ -128,11 +128,11 @@ def serve(
     ] = None,
 ) -> None:
     """Runs the augmentation on a schedule until it is stopped (Ctrl-C)."""
+    from parhelion.flows.failures import WrongCommand
     from parhelion.flows.schedule import serve_augmentation
 
     if (cron is None) == (interval is None):
-        typer.echo("serve wants one of --cron and --interval", err=True)
-        raise typer.Exit(2)
+        raise WrongCommand("serve wants one of --cron and --interval")
     loaded = _load(config)
     folder = out or Path("runs") / loaded.name
     serve_augmentation(loaded, folder, workers=workers, cron=cron, interval_s=interval)
@@ -151,8 +151,17 @@ def list_parts() -> None:
 
 
 def main() -> None:
-    """Entry point of the console script."""
-    app()
+    """Entry point of the console script; here failures that a user can cure become a sentence."""
+    try:
+        app()  # ends in SystemExit, which is no Exception, unless a command raised
+    except Exception as error:
+        from parhelion.flows.failures import sentence_of
+
+        sentence = sentence_of(error)
+        if sentence is None:
+            raise
+        typer.echo(sentence, err=True)
+        raise SystemExit(2) from None
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
 """Starting a run: answered from its manifest where it is done, else through the flow."""
 
+import logging
 import os
 import time
 from pathlib import Path
 
 from parhelion.flows._server import prefect_server
+from parhelion.flows.failures import Uncurable
 from parhelion.pipeline.receipts import timings
 from parhelion.pipeline.run_config import RunConfig
 
@@ -25,6 +27,7 @@ def launch(config: RunConfig, folder: Path, *, workers: int, until: str) -> None
             server.wait()
         from parhelion.flows.augment import augment
 
+        logging.getLogger("prefect.flow_runs").addFilter(Uncurable())
         outcome = augment(config, str(folder), workers, until)
     _say_costs(folder, time.monotonic() - start)
     if outcome.tables:

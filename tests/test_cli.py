@@ -1,0 +1,106 @@
+"""What a user can cure is told in one sentence and ends with code 2; a fault keeps its trace."""
+
+import logging
+import sys
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+
+import pytest
+import yaml
+
+from parhelion.flows import cli
+from parhelion.flows.failures import Uncurable
+from parhelion.pipeline.plan_requests import NoParent
+from parhelion.pipeline.readiness import NotReady
+from parhelion.pipeline.run_lock import RunFolderBusy
+
+FOLDER_RUN = {
+    "name": "own",
+    "sources": [{"adapter": "folder", "settings": {"path": "nowhere"}}],
+    "generators": [{"generator": "weather"}],
+}
+
+
+def told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    """What the command says on standard error before it ends with code 2."""
+    monkeypatch.setattr(sys, "argv", ["parhelion", *words])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert "Traceback" not in said
+    return said
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("augment", "nothing"), "nothing: wanted a YAML file or a recipe"),
+        (
+            ("audit", "own.yaml"),
+            r"sources.0 (folder): folder: wanted a folder of images at nowhere",
+        ),
+        (("report", "runs/none"), "wanted the folder of a finished run, got runs/none"),
+        (("replay", "f1", "--run", "runs/none"), "no frame f1 in runs/none"),
+        (("serve", "demo"), "serve wants one of --cron and --interval"),
+    ],
+)
+def test_a_command_that_cannot_be_done_says_so(
+    words: tuple[str, ...],
+    sentence: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("own.yaml").write_text(yaml.safe_dump(FOLDER_RUN))
+    assert told(monkeypatch, capsys, *words).startswith(sentence)
+
+
+@pytest.mark.parametrize("error", [NoParent("a"), NotReady("a"), RunFolderBusy("a")])
+def test_a_failure_of_a_run_that_can_be_cured_is_a_sentence(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("parhelion.flows.launch.launch", _raising(error))
+    assert told(monkeypatch, capsys, "augment", "demo") == "a\n"
+
+
+def test_a_fault_in_the_code_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("parhelion.flows.launch.launch", _raising(TypeError("a fault")))
+    monkeypatch.setattr(sys, "argv", ["parhelion", "augment", "demo"])
+    with pytest.raises(TypeError, match="a fault"):
+        cli.main()
+
+
+def test_the_orchestrator_logs_no_trace_of_what_is_told_in_a_sentence() -> None:
+    def record(error: Exception) -> logging.LogRecord:
+        info = (type(error), error, None)
+        return logging.LogRecord("prefect.flow_runs", logging.ERROR, "", 0, "failed", None, info)
+
+    assert not Uncurable().filter(record(NoParent("no frame")))
+    assert Uncurable().filter(record(TypeError("a fault")))
+
+
+@pytest.mark.parametrize(
+    ("error", "again"),
+    [
+        (OSError("disk full"), True),
+        (BrokenProcessPool("killed"), True),
+        (TypeError("a fault"), False),
+        (ValueError("a wrong value"), False),
+    ],
+)
+def test_only_what_may_pass_is_tried_again(error: Exception, again: bool) -> None:
+    from prefect.states import Failed
+
+    from parhelion.flows.augment import draw_chunk, may_pass
+
+    assert may_pass(None, None, Failed(data=error)) is again
+    assert draw_chunk.retry_condition_fn is may_pass
+
+
+def _raising(error: Exception):  # type: ignore[no-untyped-def]
+    def launch(*args: object, **settings: object) -> None:
+        raise error
+
+    return launch
