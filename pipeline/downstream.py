@@ -2,14 +2,14 @@
 
 Two arms train the same network for the same steps on the same frames; one fills a stated share of
 every batch with generated frames. Both are judged on unseen true frames. The group, not the row, is
-the unit: intervals come from a cluster bootstrap over groups, differences are paired by group.
+the unit: intervals leave out one group at a time, differences are paired by group.
 """
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from parhelion.pipeline.contracts import FrameSet, PartConfig, Progress, silent
 from parhelion.pipeline.downstream_scores import (
@@ -36,7 +36,6 @@ class DownstreamConfig(PartConfig):
     network: SegmenterSettings = SegmenterSettings(steps=200)
     target_share: Share = 0.2  # of every batch from the few target frames, in both arms
     generated_share: Share = 0.4  # of every batch of the treated arm
-    bootstrap_draws: Annotated[int, Field(ge=100)] = 1000
 
     @model_validator(mode="after")
     def _one_batch(self) -> Self:
@@ -109,7 +108,6 @@ def arm_result(
     cells: Mapping[str, CellCounts],
     shares: Mapping[str, float],
     seed: int,
-    draws: int,
 ) -> ArmResult:
     """An arm's training in figures and its scores."""
     return ArmResult(
@@ -118,14 +116,13 @@ def arm_result(
         steps=segmenter.story.settings.steps,
         seed=seed,
         fit_digest=segmenter.story.fit_digest,
-        scores=scores(cells, draws, seed),
+        scores=scores(cells),
     )
 
 
 def downstream_result(
     base: tuple[ArmResult, Mapping[str, CellCounts]],
     treated: tuple[ArmResult, Mapping[str, CellCounts]],
-    draws: int,
 ) -> DownstreamResult:
     """Both arms side by side. Raises ValueError where their steps differ."""
     if base[0].steps != treated[0].steps:
@@ -134,5 +131,5 @@ def downstream_result(
         "Indicative: one seed. Intervals cover the choice of judge groups, "
         "not the chance in training."
     )
-    changes = compare(base[1], treated[1], draws, base[0].seed)
+    changes = compare(base[1], treated[1])
     return DownstreamResult(base=base[0], treated=treated[0], changes=changes, note=note)

@@ -1,7 +1,8 @@
 """How well a segmenter reads unseen frames, per condition and class, and what changed between two.
 
-The group, not the row, is the unit: intervals come from a cluster bootstrap over groups, and a
-difference is taken on the same drawn groups in both arms. Legend: G = groups, C = classes.
+The group, not the row, is the unit: intervals and tests leave out one group at a time, in both arms
+at once (a percentile bootstrap over two to five groups is far too narrow). What is called a gain or
+a harm holds over all cells together, by Holm's correction. Legend: G = groups, C = classes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,13 +14,13 @@ from pydantic import BaseModel, ConfigDict
 
 from parhelion.pipeline.contracts import FrameSet
 from parhelion.pipeline.frame import Frame
+from parhelion.pipeline.jackknife import LEVEL, jackknife_interval, jackknife_p
 from parhelion.pipeline.scene_class import SceneClass
-from parhelion.pipeline.seeds import rng
 from parhelion.pipeline.segmentation import IGNORE, Segmenter, class_indices
 
 ALL_CLASSES = "mean over classes"
 Counts = NDArray[np.int64]  # (G, C, 3): per group and class, pixels in both, labelled, read
-Draws = NDArray[np.float64]  # (bootstrap draws, ...)
+Values = NDArray[np.float64]  # (..., C + 1): per class and, last, their mean
 
 
 class _Result(BaseModel):
@@ -32,7 +33,7 @@ class SliceScore(_Result):
     cell: str
     scene_class: str  # a label, or ALL_CLASSES
     iou: float
-    interval: tuple[float, float] | None  # 95 %, over groups; None below two groups
+    interval: tuple[float, float] | None  # 95 %, over groups; None below three groups
     frames: int
     groups: int
 
@@ -45,14 +46,15 @@ class SliceChange(_Result):
     base: float
     treated: float
     difference: float
-    interval: tuple[float, float] | None  # 95 %, paired by group
+    interval: tuple[float, float] | None  # 95 %, paired by group; None below three groups
+    q: float | None  # p of no change, by Holm over the rows of its kind: means, or classes
     frames: int
     groups: int
 
     @property
     def tone(self) -> str:
-        """Gain or harm where the interval excludes zero, else open."""
-        if self.interval is None or self.interval[0] <= 0 <= self.interval[1]:
+        """Gain or harm where the corrected test says so, else open."""
+        if self.q is None or self.q >= LEVEL:
             return "open"
         return "gain" if self.difference > 0 else "harm"
 
@@ -99,18 +101,18 @@ def iou(counts: NDArray[np.integer]) -> NDArray[np.float64]:
     return np.where(labelled > 0, both / np.maximum(union, 1), np.nan)
 
 
-def scores(cells: Mapping[str, CellCounts], draws: int, seed: int) -> tuple[SliceScore, ...]:
-    """IoU per cell and class with its bootstrap interval over groups."""
+def scores(cells: Mapping[str, CellCounts]) -> tuple[SliceScore, ...]:
+    """IoU per cell and class with its jackknife interval over groups."""
     found = []
     for cell, c in cells.items():
-        value, drawn = _values(c.counts), _bootstrap(c.counts, draws, seed)
+        value, without = _values(c.counts), _leave_one_out(c.counts)
         for k, name in _slices(c, value):
             found.append(
                 SliceScore(
                     cell=cell,
                     scene_class=name,
                     iou=float(value[k]),
-                    interval=_interval(drawn[:, k], len(c.groups)),
+                    interval=jackknife_interval(float(value[k]), without[:, k]),
                     frames=c.frames,
                     groups=len(c.groups),
                 )
@@ -119,33 +121,62 @@ def scores(cells: Mapping[str, CellCounts], draws: int, seed: int) -> tuple[Slic
 
 
 def compare(
-    base: Mapping[str, CellCounts], treated: Mapping[str, CellCounts], draws: int, seed: int
+    base: Mapping[str, CellCounts], treated: Mapping[str, CellCounts]
 ) -> tuple[SliceChange, ...]:
-    """Difference treated - base per cell and class: both arms on the same drawn groups.
+    """Difference treated - base per cell and class, each group left out of both arms at once.
 
     Raises ValueError where the arms were judged on different groups or classes.
     """
-    found = []
+    found, p_values = [], []
     for cell, b in base.items():
         t = treated.get(cell)
         if t is None or t.groups != b.groups or t.classes != b.classes:
             raise ValueError(f"arms compare on the same judge frames and classes; {cell} differs")
         before, after = _values(b.counts), _values(t.counts)
-        drawn = _bootstrap(t.counts, draws, seed) - _bootstrap(b.counts, draws, seed)
+        difference = after - before
+        without = _leave_one_out(t.counts) - _leave_one_out(b.counts)
         for k, name in _slices(b, before):
+            value = float(difference[k])
+            p_values.append(jackknife_p(value, without[:, k]))
             found.append(
                 SliceChange(
                     cell=cell,
                     scene_class=name,
                     base=float(before[k]),
                     treated=float(after[k]),
-                    difference=float(after[k] - before[k]),
-                    interval=_interval(drawn[:, k], len(b.groups)),
+                    difference=value,
+                    interval=jackknife_interval(value, without[:, k]),
+                    q=None,
                     frames=b.frames,
                     groups=len(b.groups),
                 )
             )
-    return tuple(found)
+    return _corrected(found, p_values)
+
+
+def holm(p: NDArray[np.float64]) -> NDArray[np.float64]:
+    """P values (n,) corrected for being n (Holm 1979): smallest times n, next times n - 1."""
+    order = np.argsort(p)
+    corrected = np.empty_like(p)
+    corrected[order] = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    return np.minimum(corrected, 1.0)
+
+
+def _corrected(
+    changes: Sequence[SliceChange], p_values: Sequence[float | None]
+) -> tuple[SliceChange, ...]:
+    """The changes with q: Holm (1979) over all cells, means and single classes apart."""
+    q_of: dict[int, float] = {}
+    for means in (True, False):
+        rows = [
+            (i, p)
+            for i, (change, p) in enumerate(zip(changes, p_values, strict=True))
+            if p is not None and (change.scene_class == ALL_CLASSES) == means
+        ]
+        if rows:
+            corrected = holm(np.array([p for _, p in rows]))
+            q_of |= {i: float(q) for (i, _), q in zip(rows, corrected, strict=True)}
+    return tuple(c.model_copy(update={"q": q_of.get(i)}) for i, c in enumerate(changes))
 
 
 def _frame_counts(segmenter: Segmenter, frame: Frame) -> Counts:
@@ -158,7 +189,7 @@ def _frame_counts(segmenter: Segmenter, frame: Frame) -> Counts:
     return np.stack([np.diag(table), table.sum(axis=1), table.sum(axis=0)], axis=1)
 
 
-def _values(counts: NDArray[np.integer]) -> NDArray[np.float64]:
+def _values(counts: NDArray[np.integer]) -> Values:
     """IoU per class and, last, its mean over the classes that are there, (..., C + 1)."""
     per_class = iou(counts.sum(axis=-3))
     there = np.isfinite(per_class)
@@ -167,21 +198,11 @@ def _values(counts: NDArray[np.integer]) -> NDArray[np.float64]:
     return np.concatenate([per_class, mean[..., None]], axis=-1)
 
 
-def _bootstrap(counts: Counts, draws: int, seed: int) -> Draws:
-    """(draws, C + 1): `_values` of groups drawn with replacement; equal seeds draw equal groups."""
-    groups = len(counts)
-    chosen = rng("downstream.bootstrap", seed, groups).integers(groups, size=(draws, groups))
-    return np.stack([_values(counts[rows]) for rows in chosen])
+def _leave_one_out(counts: Counts) -> Values:
+    """(G, C + 1): `_values` without each group."""
+    return _values((counts.sum(axis=0) - counts)[:, None])
 
 
-def _interval(drawn: NDArray[np.float64], groups: int) -> tuple[float, float] | None:
-    drawn = drawn[np.isfinite(drawn)]
-    if groups < 2 or not len(drawn):
-        return None
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    return float(low), float(high)
-
-
-def _slices(c: CellCounts, value: NDArray[np.float64]) -> Sequence[tuple[int, str]]:
+def _slices(c: CellCounts, value: Values) -> Sequence[tuple[int, str]]:
     names = [*(k.label for k in c.classes), ALL_CLASSES]
     return [(k, name) for k, name in enumerate(names) if np.isfinite(value[k])]

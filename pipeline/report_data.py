@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from parhelion.pipeline.contracts import Score
+from parhelion.pipeline.jackknife import LEVEL
 
 Interval = tuple[float, float]
 Count = Annotated[int, Field(ge=0)]
@@ -138,16 +139,16 @@ class DownstreamRow(_Report):
     base: Estimate
     treated: Estimate
     difference: Estimate
+    q: float | None = None  # corrected over all conditions; None = too few groups for a test
     frames: Count
     groups: Count = 0
 
     @property
     def tone(self) -> Tone:
-        """Gain or harm only where the interval of the difference excludes zero."""
-        interval = self.difference.interval
-        if interval is None or interval[0] <= 0 <= interval[1]:
+        """Gain or harm only where the test says so that is corrected over all conditions."""
+        if self.q is None or self.q >= LEVEL:
             return "unclear"
-        return "gain" if interval[0] > 0 else "harm"
+        return "gain" if self.difference.value > 0 else "harm"
 
 
 class Downstream(_Report):

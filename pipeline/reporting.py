@@ -197,6 +197,7 @@ def downstream_table(config: RunConfig, result: DownstreamResult) -> Downstream:
             base=Estimate(value=change.base),
             treated=Estimate(value=change.treated),
             difference=Estimate(value=change.difference, interval=change.interval),
+            q=change.q,
             frames=change.frames,
             groups=change.groups,
         )

@@ -241,7 +241,7 @@ def downstream_step(
     (receipt,) = session.run("train", chunks)
     arms = {"base": fitted.base_arm, "treated": (json.loads(chunks[0].spec), receipt)}
     judge = ingested.of(Role.JUDGE) or ingested.of(Role.SOURCE)
-    spec = uplift_check.judge_spec(config, arms, judge)
+    spec = uplift_check.judge_spec(arms, judge)
     stage, work, file = (
         uplift_check.judge_stage(),
         uplift_check.JUDGE_WORK,

@@ -55,13 +55,11 @@ def arm_spec(
 
 
 def judge_spec(
-    config: DownstreamConfig,
     arms: Mapping[str, tuple[Spec, Receipt]],
     judge: Sequence[Receipt],
 ) -> Spec:
     """Both arms by name, each with its spec, and the frames that judge them."""
     return {
-        "draws": config.bootstrap_draws,
         "arms": {
             name: {"spec": spec, "model": receipt.file, "sha256": receipt.sha256}
             for name, (spec, receipt) in arms.items()
@@ -90,9 +88,8 @@ def judge_chunk(spec: Spec, chunk: Chunk) -> ChunkResult:
         segmenter = Segmenter.load(chunk.folder / arm["model"])
         cells = evaluate(segmenter, judge)
         shares = {part: each["share"] for part, each in arm["spec"]["sets"].items()}
-        seed, draws = arm["spec"]["seed"], spec["draws"]
-        judged.append((arm_result(name, segmenter, cells, shares, seed, draws), cells))
-    result = downstream_result(judged[0], judged[1], spec["draws"])
+        judged.append((arm_result(name, segmenter, cells, shares, arm["spec"]["seed"]), cells))
+    result = downstream_result(judged[0], judged[1])
     return ChunkResult(write=as_json(result))
 
 

@@ -50,6 +50,7 @@ def downstream(*cells: tuple[str, float, float]) -> Downstream:
             base=Estimate(value=0.4),
             treated=Estimate(value=0.4 + gain),
             difference=Estimate(value=gain, interval=(gain - half, gain + half)),
+            q=0.01 if half < abs(gain) else 0.6,
             frames=15,
         )
         for cell, gain, half in cells

@@ -56,6 +56,7 @@ def write(folder: Path, frames: list[Frame]) -> Path:
         base=Estimate(value=0.4),
         treated=Estimate(value=0.45),
         difference=gain,
+        q=0.02,
         frames=15,
     )
     check = Downstream(rows=(row,))
