@@ -91,8 +91,8 @@ class FeatureSample:
 
 @dataclass(frozen=True, eq=False)
 class MatchedRows:
-    """Three sets of equal size: the score is generated against reference, the floor control against
-    reference. Reference and control are disjoint halves of the real frames, by group.
+    """Three sets of equal size, for a distance whose bias depends on n: the score is generated
+    against reference, the floor control against reference, disjoint halves of the real frames.
     """
 
     generated: Rows

@@ -1,6 +1,7 @@
 """Kernel distance against the published definition, written the slow and obvious way."""
 
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -30,6 +31,18 @@ def obvious_kid(x: np.ndarray, y: np.ndarray) -> float:
 
     across = np.mean([[k(a, b) for b in y] for a in x])
     return within(x) + within(y) - 2 * across
+
+
+def obvious_grouped(x: np.ndarray, gx: Sequence[str], y: np.ndarray, gy: Sequence[str]) -> float:
+    """The same over pairs of different groups alone, pair by pair."""
+
+    def mean(a: np.ndarray, ga: Sequence[str], b: np.ndarray, gb: Sequence[str]) -> float:
+        pairs = itertools.product(range(len(a)), range(len(b)))
+        kernels = [(a[i] @ b[j] / a.shape[1] + 1) ** 3 for i, j in pairs if ga[i] != gb[j]]
+        return float(np.mean(kernels))
+
+    x, y = x.astype(float), y.astype(float)
+    return mean(x, gx, x, gx) + mean(y, gy, y, gy) - 2 * mean(x, gx, y, gy)
 
 
 def features(n: int, seed: int, shift: float = 0.0, d: int = 5) -> np.ndarray:
@@ -72,10 +85,44 @@ def test_leaving_a_group_out_equals_computing_without_it() -> None:
     x, y = features(12, 1), features(11, 2, 0.3)
     gx, gy = tuple("abcacbabbcca"), tuple("dadbdbcbddb")
     value, without = leave_one_group_out(Rows(x, gx), Rows(y, gy))
-    assert value == pytest.approx(obvious_kid(x.astype(float), y.astype(float)), abs=1e-9)
+    assert value == pytest.approx(obvious_grouped(x, gx, y, gy), abs=1e-9)
     for group, left in zip("abcd", without, strict=True):
-        kept = [x[[g != group for g in gx]], y[[g != group for g in gy]]]
-        assert left == pytest.approx(obvious_kid(*(k.astype(float) for k in kept)), abs=1e-9)
+        in_x, in_y = ([i for i, g in enumerate(side) if g != group] for side in (gx, gy))
+        expected = obvious_grouped(x[in_x], [gx[i] for i in in_x], y[in_y], [gy[i] for i in in_y])
+        assert left == pytest.approx(expected, abs=1e-9)
+
+
+def test_with_a_row_a_group_is_the_published_one() -> None:
+    x, y = features(12, 1), features(11, 2, 0.3)
+    gx, gy = ([f"{side}{i}" for i in range(n)] for side, n in (("x", 12), ("y", 11)))
+    value, without = leave_one_group_out(Rows(x, tuple(gx)), Rows(y, tuple(gy)))
+    assert value == pytest.approx(kernel_distance(x, y), rel=1e-12)
+    assert without[0] == pytest.approx(kernel_distance(x[1:], y), abs=1e-9)
+
+
+def test_a_side_of_one_group_has_no_value() -> None:
+    rows = Rows(features(6, 1), tuple("aabbcc"))
+    value, _ = leave_one_group_out(rows, Rows(features(4, 2), ("d",) * 4))
+    assert np.isnan(value)
+    _, without = leave_one_group_out(rows, Rows(features(4, 2), tuple("ddee")))
+    assert np.isnan(without[3:]).all()  # without d or e, the second side has one group
+    assert np.isfinite(without[:3]).all()
+
+
+def clustered(groups: int, each: int, seed: int, side: str) -> Rows:
+    """Groups drawn from one law, whose rows are nearly alike."""
+    centres = np.repeat(features(groups, seed), each, axis=0)
+    names = tuple(f"{side}{i // each}" for i in range(groups * each))
+    return Rows(centres + 0.2 * features(groups * each, seed + 50_000), names)
+
+
+def test_groups_of_like_rows_leave_it_unbiased() -> None:
+    pairs = [(clustered(5, 4, 2 * s, "x"), clustered(7, 3, 2 * s + 1, "y")) for s in range(400)]
+    grouped = np.array([leave_one_group_out(x, y)[0] for x, y in pairs])
+    rowwise = np.array([kernel_distance(x.features, y.features) for x, y in pairs])
+    errors = [values.std() / np.sqrt(len(values)) for values in (grouped, rowwise)]
+    assert abs(grouped.mean()) < 3 * errors[0]
+    assert rowwise.mean() > 10 * errors[1], "rows as units see a distance that is not there"
 
 
 def test_is_unbiased_for_equal_distributions() -> None:
@@ -92,10 +139,10 @@ def sample(x: np.ndarray, name: str, rows_per_group: int = 1) -> FeatureSample:
     return made
 
 
-def test_score_stands_beside_the_floor_at_the_same_n() -> None:
-    near = kernel_score(sample(features(40, 1), "r"), sample(features(30, 2), "g"), Passport())
-    far = kernel_score(sample(features(40, 1), "r"), sample(features(30, 2, 1.0), "g"), Passport())
-    assert near.floor_n == near.n_real == near.n_generated == 20
+def test_score_takes_all_frames_and_stands_beside_a_floor_of_stated_n() -> None:
+    near = kernel_score(sample(features(41, 1), "r"), sample(features(30, 2), "g"), Passport())
+    far = kernel_score(sample(features(41, 1), "r"), sample(features(30, 2, 1.0), "g"), Passport())
+    assert (near.n_generated, near.n_real, near.floor_n) == (30, 21, 20)
     assert near.floor == far.floor
     assert far.value is not None
     assert near.value is not None
@@ -116,10 +163,17 @@ def test_copies_of_a_frame_do_not_narrow_the_interval() -> None:
     assert widths[1] > 0.6 * widths[0]  # rows as units would give about half
 
 
-def test_refuses_a_set_too_small_for_pairs() -> None:
-    score = kernel_score(sample(features(3, 1), "r"), sample(features(30, 2), "g"), Passport())
+@pytest.mark.parametrize(("real", "drawn"), [((3, 1), (30, 1)), ((40, 1), (30, 30))])
+def test_refuses_sets_of_one_group(real: tuple[int, int], drawn: tuple[int, int]) -> None:
+    sides = [
+        sample(features(n, 1), name, each)
+        for name, (n, each) in zip("rg", (real, drawn), strict=True)
+    ]
+    score = kernel_score(sides[0], sides[1], Passport())
     assert score.value is None
-    assert "needs 2 frames" in score.note
+    assert "needs frames of 2 groups" in score.note
+    assert score.note.endswith("got 1")
+    assert (score.n_real, score.n_generated) == (real[0], drawn[0])
 
 
 def test_metric_parts_merge_to_the_whole_in_any_order() -> None:
