@@ -146,8 +146,18 @@ def list_parts() -> None:
     for folder in ("sim_adapters", "generators"):
         typer.echo(folder)
         for name in parts.names(folder):
-            doc = (parts.part(folder, name).__doc__ or "").strip().splitlines()[0]
+            part = parts.part(folder, name)
+            doc = (part.__doc__ or "").strip().splitlines()[0]
             typer.echo(f"  {name:12} {doc}")
+            if folder == "sim_adapters":
+                typer.echo(f"  {'':12} gives {_listed(part.gives)}")
+            else:
+                made = parts.build(folder, name)  # what it needs may depend on its settings
+                typer.echo(f"  {'':12} models {made.models}, needs {_listed(made.needs)}")
+
+
+def _listed(layers: frozenset[str]) -> str:
+    return ", ".join(sorted(layers)) or "no layer"
 
 
 def main() -> None:

@@ -99,6 +99,19 @@ def test_only_what_may_pass_is_tried_again(error: Exception, again: bool) -> Non
     assert draw_chunk.retry_condition_fn is may_pass
 
 
+def test_parts_are_listed_with_what_they_give_and_need(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["parhelion", "parts"])
+    with pytest.raises(SystemExit):
+        cli.main()
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    weather = next(i for i, line in enumerate(lines) if line.startswith("weather "))
+    assert lines[weather + 1] == "models p(x | y, parent), needs camera, depth, stencil"
+    street = next(i for i, line in enumerate(lines) if line.startswith("street "))
+    assert lines[street + 1].startswith("gives camera, depth, ")
+
+
 def _raising(error: Exception):  # type: ignore[no-untyped-def]
     def launch(*args: object, **settings: object) -> None:
         raise error
