@@ -3,7 +3,6 @@
 import multiprocessing
 import os
 import signal
-import sys
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
@@ -31,14 +30,14 @@ class Inline:
 class SpawnPool:
     """Chunks in spawned processes, one thread each; `with SpawnPool(2) as pool`.
 
-    Workers live as long as the pool, so that models that they cache are loaded once. `blocked`
-    names modules that they must not import: without torch a render worker needs 28 MB, not 511.
+    Workers serve all stages and live for some chunks, so that models that they cache are loaded
+    once, and torch only where a chunk imports it.
     """
 
-    def __init__(self, workers: int, blocked: tuple[str, ...] = ()) -> None:
+    def __init__(self, workers: int) -> None:
         if workers < 1:
             raise ValueError(f"a pool has at least one worker, got {workers}")
-        self.workers, self._blocked = workers, blocked
+        self.workers = workers
         self._pool: ProcessPoolExecutor | None = None
         self._given = 0  # chunks given to the pool at hand
         self._lock = threading.Lock()
@@ -109,7 +108,6 @@ class SpawnPool:
                     self.workers,
                     multiprocessing.get_context("spawn"),
                     initializer=start_worker,
-                    initargs=(self._blocked,),
                 )
             try:
                 return self._pool, self._pool.submit(run_chunk, chunk)
@@ -125,12 +123,10 @@ class SpawnPool:
         broken.shutdown(wait=True, cancel_futures=True)
 
 
-def start_worker(blocked: tuple[str, ...] = ()) -> None:
+def start_worker() -> None:
     """Initialiser of a spawned worker: ends with its parent, leaves Ctrl-C to it."""
     end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for module in blocked:
-        sys.modules[module] = None  # type: ignore[assignment]
 
 
 def end_with_parent() -> None:
