@@ -126,35 +126,39 @@ def crossing_figure(axis: str, bars: Sequence[RepresentationBar]) -> go.Figure:
 
 
 def distance_figure(rows: Sequence[DistanceRow]) -> go.Figure:
-    """Distance to the real target frames per cell, beside the floor of real against real."""
+    """Distance to the real target frames per cell, each beside its floor of real against real."""
     cells = list(dict.fromkeys(row.cell for row in rows))
     sets = list(dict.fromkeys(row.compared for row in rows))
     figure = go.Figure()
+
+    def height(row: DistanceRow) -> float:
+        k = sets.index(row.compared)
+        return cells.index(row.cell) + (k - (len(sets) - 1) / 2) * 0.6 / len(sets)
+
     for k, compared in enumerate(sets):
         mine = [r for r in rows if r.compared == compared and r.score.value is not None]
-        offset = (k - (len(sets) - 1) / 2) * 0.6 / len(sets)
         figure.add_trace(
             _dots(
                 "before" if k == 0 and len(sets) > 1 else "after",
                 name=compared,
                 symbol=("circle", "diamond", "square")[k % 3],
                 x=[float(r.score.value or 0) for r in mine],
-                y=[cells.index(r.cell) + offset for r in mine],
+                y=[height(r) for r in mine],
                 intervals=[r.score.interval for r in mine],
                 texts=[f"{r.cell}: {compared}" for r in mine],
                 hover="%{text}<br>%{x:.4g}",
             )
         )
-    floors = {row.cell: row.score.floor for row in rows if row.score.floor is not None}
+    floors = [(row, row.score.floor) for row in rows if row.score.floor is not None]
     figure.add_trace(
         _dots(
             "floor",
             name="floor, real against real",
             symbol="line-ns-open",
-            x=list(floors.values()),
-            y=[cells.index(cell) for cell in floors],
+            x=[floor for _, floor in floors],
+            y=[height(row) for row, _ in floors],
             intervals=[None] * len(floors),
-            texts=[f"{cell}: real against real" for cell in floors],
+            texts=[f"{row.cell}: real against real, for {row.compared}" for row, _ in floors],
             hover="%{text}<br>%{x:.4g}",
         )
     )

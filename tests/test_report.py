@@ -262,6 +262,24 @@ def test_scores_of_different_passports_stand_apart() -> None:
     assert [[r.cell for r in group] for group in groups] == [["a", "c"], ["b"]]
 
 
+def test_every_distance_has_its_own_floor_in_the_plot() -> None:
+    def row(cell: str, compared: str, value: float, floor: float | None) -> DistanceRow:
+        score = Score(name="FID", value=value, floor=floor, n_real=5, n_generated=5)
+        return DistanceRow(cell=cell, compared=compared, score=score)
+
+    rows = (
+        row("fog/day", "source", 9.0, 1.0),
+        row("fog/day", "generated", 5.0, 2.0),
+        row("rain/day", "source", 8.0, None),
+        row("rain/day", "generated", 4.0, 3.0),
+    )
+    data = tiny().model_copy(update={"distances": rows})
+    source, generated, floor = figures(data)["plot-distance-0"]["data"]
+    assert floor["x"] == [1.0, 2.0, 3.0]
+    assert floor["y"] == [source["y"][0], *generated["y"]]
+    assert floor["text"][1] == "fog/day: real against real, for generated"
+
+
 def test_gallery_pictures_are_the_layers(tmp_path: Path, frame: Frame) -> None:
     item = write_gallery_item(frame, None, tmp_path, verdict="accepted")
     assert item.parent is None
