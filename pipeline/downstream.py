@@ -5,7 +5,7 @@ every batch with generated frames. Both are judged on unseen true frames. The gr
 the unit: intervals leave out one group at a time, differences are paired by group.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Self
 
@@ -82,6 +82,12 @@ def arm_shares(config: DownstreamConfig, *, generated: bool) -> dict[str, float]
     drawn = config.generated_share if generated else 0.0
     rest = 1.0 - config.target_share - drawn
     return {"source": rest, "target": config.target_share, "generated": drawn}
+
+
+def shares_of(shares: Mapping[str, float], there: Collection[str]) -> dict[str, float]:
+    """The shares of the sets that are there, filling the whole batch; none that is zero."""
+    kept = {name: share for name, share in shares.items() if name in there and share > 0}
+    return {name: share / sum(kept.values()) for name, share in kept.items()}
 
 
 def run_arm(

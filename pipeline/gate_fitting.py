@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from parhelion.pipeline.contracts import FrameSet
+from parhelion.pipeline.contracts import FrameKey, FrameSet
 from parhelion.pipeline.engine import ChunkResult, Spec, Stage, as_folder
 from parhelion.pipeline.gate import Gate, GateConfig, assemble, fit_fold
 from parhelion.pipeline.gate_measure import gate_rates
 from parhelion.pipeline.packages import BYTE_PACKAGES
 from parhelion.pipeline.receipts import Chunk, Receipt
 from parhelion.pipeline.seeds import seed_of
+from parhelion.pipeline.segmentation import labelled
 from parhelion.pipeline.shards import StoredFrames
 
 FOLD_WORK = "parhelion.pipeline.gate_fitting:fold_chunk"
@@ -29,6 +30,22 @@ def calibrate_stage(inputs: Sequence[str], folds: Sequence[Receipt]) -> Stage:
     """The stage that reads true frames with the oracles and sets the thresholds."""
     read = (*inputs, *(receipt.sha256 for receipt in folds))
     return Stage(name="calibrate", inputs=read, modules=MODULES, packages=BYTE_PACKAGES)
+
+
+def lacking(keys: Sequence[FrameKey]) -> str:
+    """Why no oracle can be cross-fitted on these frames, source and reference; else empty."""
+    usable = [key for key in keys if _usable(key)]
+    groups = {key.group_id for key in usable}
+    if len(groups) >= 2:
+        return ""
+    return (
+        "No gate was fitted: its oracles are trained on one group and judge another, and "
+        f"{len(usable):,} of {len(keys):,} frames have a stencil, in {_groups(len(groups))}."
+    )
+
+
+def _groups(count: int) -> str:
+    return f"{count} group" if count == 1 else f"{count} groups"
 
 
 def fold_specs(
@@ -52,7 +69,11 @@ def calibrate_spec(fold_spec: Spec, folds: Sequence[Receipt]) -> Spec:
 
 def _frames(files: Sequence[str], run_folder: Path) -> StoredFrames:
     paths = [run_folder / file for file in files]
-    return StoredFrames(paths, where=lambda key: key.split != "test")
+    return StoredFrames(paths, where=_usable)
+
+
+def _usable(key: FrameKey) -> bool:
+    return key.split != "test" and labelled(key)
 
 
 def _inputs(spec: Spec, chunk: Chunk) -> tuple[StoredFrames, StoredFrames, GateConfig]:
@@ -84,5 +105,5 @@ def tried(gate: Gate, reference: FrameSet, seed: int) -> Gate:
     honest, but for false rejects the thresholds' levels stand, not the count in the trial.
     """
     frames = (reference[i] for i in range(len(reference)))
-    trial = gate_rates(gate, [f for f in frames if f.stencil is not None], seed)
+    trial = gate_rates(gate, list(frames), seed)
     return replace(gate, state=gate.state.model_copy(update={"trial": trial}))

@@ -20,6 +20,7 @@ from pydantic import Field, field_validator
 
 from parhelion.pipeline.contracts import (
     Device,
+    FrameKey,
     FrameSet,
     PartConfig,
     Precision,
@@ -130,7 +131,8 @@ def fit_segmenter(
     """Trains on labelled frames; stopped and called again, it resumes from `workdir` bit-equally.
 
     Each set of `mix` fills its share of every batch. The result depends on the torch threads, which
-    are part of the fit's digest. Raises ValueError for an empty set or fewer than two classes.
+    are part of the fit's digest. Raises ValueError for a set without labelled frames or
+    fewer than two classes.
     """
     from parhelion.pipeline import segmentation_network as torch_side
     from parhelion.pipeline.segmentation_examples import Examples
@@ -147,7 +149,10 @@ def fit_segmenter(
 
 def common_classes(spaces: Iterable[LabelSpace]) -> tuple[SceneClass, ...]:
     """The finest classes that every one of `spaces` can tell, sorted by id."""
-    found = reduce(_common, dict.fromkeys(spaces))
+    different = list(dict.fromkeys(spaces))
+    if not different:
+        return ()
+    found = reduce(_common, different)
     return tuple(sorted(found))
 
 
@@ -156,9 +161,15 @@ def _common(ours: LabelSpace, theirs: LabelSpace) -> LabelSpace:
     return frozenset(SceneClass(c) for c in kept)
 
 
+def labelled(key: FrameKey) -> bool:
+    """Whether a segmenter can learn from the frame, or be judged on it: it has a stencil."""
+    return "stencil" in key.layers
+
+
 def label_spaces(frames: FrameSet) -> set[LabelSpace]:
     """Every label space that occurs among the labelled frames."""
-    return {frame.label_space for frame in frames_of(frames) if frame.stencil is not None}
+    there = (frames[i] for i, key in enumerate(frames.keys) if labelled(key))
+    return {frame.label_space for frame in there}
 
 
 def frames_of(frames: FrameSet) -> Iterable[Annotation]:

@@ -21,6 +21,7 @@ from parhelion.pipeline.segmentation import (
     SegmenterSettings,
     class_indices,
     fitted_image,
+    labelled,
 )
 
 MOST_KEPT = 10_000  # examples held in memory, about 60 kB each
@@ -45,11 +46,12 @@ class Examples:
     def __init__(
         self, mix: Mix, classes: tuple[SceneClass, ...], settings: SegmenterSettings, seed: int
     ) -> None:
-        if not mix or any(len(frames) == 0 for frames, _ in mix):
-            raise ValueError(f"wanted sets with frames in them, got {[len(f) for f, _ in mix]}")
+        self._cells = [_by_cell(frames) for frames, _ in mix]
+        if not mix or not all(self._cells):
+            there = [sum(map(len, cells)) for cells in self._cells]
+            raise ValueError(f"wanted sets with labelled frames in them, got {there}")
         self.classes, self.settings, self.seed = classes, settings, seed
         self._mix = mix
-        self._cells = [_by_cell(frames) for frames, _ in mix]
         self._kept: dict[tuple[int, int], Example] = {}
         self._broken_by_mirror = [i for i, c in enumerate(classes) if c in MIRROR_BREAKS]
 
@@ -69,10 +71,11 @@ class Examples:
     def class_weights(self) -> NDArray[np.float32]:
         """Loss weights (C,) ~ 1 / sqrt(share of pixels), 1 for the most frequent class."""
         pixels = np.zeros(len(self.classes))
-        for s, (frames, share) in enumerate(self._mix):
-            chosen = np.unique(np.linspace(0, len(frames) - 1, MOST_COUNTED).astype(int))
-            for i in chosen.tolist():
-                target = self._example(s, i).target
+        for s, (_, share) in enumerate(self._mix):
+            there = sorted(i for cell in self._cells[s] for i in cell)
+            chosen = np.unique(np.linspace(0, len(there) - 1, MOST_COUNTED).astype(int))
+            for place in chosen.tolist():
+                target = self._example(s, there[place]).target
                 counts = np.bincount(target[target != IGNORE], minlength=len(pixels))
                 pixels += share * counts / len(chosen)
         weights = np.sqrt(pixels.max() / np.maximum(pixels, 1e-9))
@@ -133,8 +136,9 @@ def _jittered(
 
 
 def _by_cell(frames: FrameSet) -> Sequence[list[int]]:
-    """Indices of the frames of each cell of conditions, cells in order of their name."""
+    """Indices of the labelled frames of each cell of conditions, cells in order of their name."""
     cells: dict[str, list[int]] = {}
     for i, key in enumerate(frames.keys):
-        cells.setdefault(key.conditions.cell, []).append(i)
+        if labelled(key):
+            cells.setdefault(key.conditions.cell, []).append(i)
     return [cells[name] for name in sorted(cells)]

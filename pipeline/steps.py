@@ -4,6 +4,7 @@ ingest -> audit -> fit -> plan -> generate and gate -> write -> score -> downstr
 """
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,7 +21,7 @@ from parhelion.pipeline import (
     uplift_check,
 )
 from parhelion.pipeline.contracts import FrameKey, Generator
-from parhelion.pipeline.downstream import DownstreamResult
+from parhelion.pipeline.downstream import DownstreamConfig, DownstreamResult
 from parhelion.pipeline.engine import Spec
 from parhelion.pipeline.features import default_network
 from parhelion.pipeline.plan import Plan, UnfillableCell, fillable, make_plan
@@ -28,6 +29,8 @@ from parhelion.pipeline.receipts import Chunk, Receipt, stage_output_digest
 from parhelion.pipeline.run_config import DrawConfig, Role
 from parhelion.pipeline.session import Session
 from parhelion.pipeline.shards import StoredFrames
+
+LOG = logging.getLogger("parhelion")
 
 
 class Until(StrEnum):
@@ -112,11 +115,12 @@ class Planned:
 
 @dataclass(frozen=True)
 class Fitted:
-    """Receipts of what was fitted: generators by name."""
+    """Receipts of what was fitted: generators by name, and why something was not."""
 
     generators: Mapping[str, Receipt]
     gate: Receipt | None = None
     base_arm: tuple[Spec, Receipt] | None = None  # of the downstream check
+    notes: tuple[str, ...] = ()  # a sentence for each check that was asked for and is left out
 
     def ready(self, session: Session) -> dict[str, Generator]:
         """The run's generators by name, ready to draw."""
@@ -161,32 +165,63 @@ def fit_chunks(session: Session, ingested: Ingested) -> dict[str, list[Chunk]]:
 def fit_step(session: Session, ingested: Ingested) -> Fitted:
     """Fits generators, the gate and the first downstream arm, side by side."""
     of_generators = fit_chunks(session, ingested)
-    folds = _fold_chunks(session, ingested)
-    base = _arm_chunks(session, ingested, "base", ())
+    no_gate, no_check = _no_gate(session, ingested), _no_check(session, ingested)
+    notes = tuple(filter(None, (no_gate, no_check)))
+    for note in notes:
+        LOG.warning(note)
+    folds = [] if no_gate else _fold_chunks(session, ingested)
+    base = [] if no_check else _arm_chunks(session, ingested, "base", ())
     chunks = [chunk for each in of_generators.values() for chunk in each]
     receipts = session.run("fit", [*chunks, *folds, *base])
     models = dict(zip(of_generators, receipts, strict=False))
     oracles = receipts[len(chunks) : len(chunks) + len(folds)]
     gate = _calibrated(session, ingested, folds, oracles) if folds else None
     base_arm = (json.loads(base[0].spec), receipts[-1]) if base else None
-    return Fitted(models, gate, base_arm)
+    return Fitted(models, gate, base_arm, notes)
+
+
+def _no_gate(session: Session, ingested: Ingested) -> str:
+    if session.config.gate is None:
+        return ""
+    return gate_fitting.lacking(ingested.frames(Role.SOURCE, Role.REFERENCE).keys)
+
+
+def _no_check(session: Session, ingested: Ingested) -> str:
+    if session.config.downstream is None:
+        return ""
+    arm = _arm_spec(session, ingested, session.config.downstream, ())
+    return uplift_check.lacking(arm, _judges(ingested), session.folder.path)
+
+
+def _judges(ingested: Ingested) -> list[Receipt]:
+    return ingested.of(Role.JUDGE) or ingested.of(Role.SOURCE)
 
 
 def _arm_chunks(
     session: Session, ingested: Ingested, name: str, accepted: Sequence[Receipt]
 ) -> list[Chunk]:
-    """The chunk of one downstream arm; none where no unseen frames could judge it."""
+    """The chunk of one downstream arm; none for an arm that lacks the frames which make it one."""
     config = session.config.downstream
-    if config is None or not ingested.test_groups:
+    if config is None:
         return []
+    spec = _arm_spec(session, ingested, config, accepted)
+    if accepted and "generated" not in spec["sets"]:
+        return []
+    return session.chunks(
+        uplift_check.arm_stage(name), [spec], uplift_check.ARM_WORK, uplift_check.ARM_FILE
+    )
+
+
+def _arm_spec(
+    session: Session, ingested: Ingested, config: DownstreamConfig, accepted: Sequence[Receipt]
+) -> Spec:
     sets = {
         "source": ingested.of(Role.SOURCE),
         "target": ingested.of(Role.TARGET),
         "generated": accepted,
     }
-    spec = uplift_check.arm_spec(config, sets, session.config.seed, generated=bool(accepted))
-    return session.chunks(
-        uplift_check.arm_stage(name), [spec], uplift_check.ARM_WORK, uplift_check.ARM_FILE
+    return uplift_check.arm_spec(
+        config, sets, session.config.seed, session.folder.path, generated=bool(accepted)
     )
 
 
@@ -216,13 +251,13 @@ def score_step(
 ) -> scoring.Distances | None:
     """scoring.Distances to the judge frames, which nothing was fitted on."""
     config = session.config.scores
-    if config is None or not accepted:
+    if config is None or not _rows(accepted):
         return None
     spec = scoring.score_spec(
         default_network() if config.network == "auto" else config.network,
         session.config.seed,
         ingested.of(Role.SOURCE),
-        ingested.of(Role.JUDGE) or ingested.of(Role.SOURCE),
+        _judges(ingested),
         accepted,
     )
     chunks = session.chunks(scoring.score_stage(), [spec], scoring.WORK, scoring.FILE)
@@ -233,15 +268,18 @@ def score_step(
 def downstream_step(
     session: Session, ingested: Ingested, fitted: Fitted, accepted: Sequence[Receipt]
 ) -> DownstreamResult | None:
-    """The same training with generated frames, and both arms judged on unseen ones."""
-    config = session.config.downstream
-    if config is None or fitted.base_arm is None or not accepted:
+    """The same training with generated frames, and both arms judged on unseen ones.
+
+    None where no generated frame was accepted: then there is no second arm.
+    """
+    if fitted.base_arm is None or not _rows(accepted):
         return None
     chunks = _arm_chunks(session, ingested, "treated", accepted)
+    if not chunks:
+        return None
     (receipt,) = session.run("train", chunks)
     arms = {"base": fitted.base_arm, "treated": (json.loads(chunks[0].spec), receipt)}
-    judge = ingested.of(Role.JUDGE) or ingested.of(Role.SOURCE)
-    spec = uplift_check.judge_spec(arms, judge)
+    spec = uplift_check.judge_spec(arms, _judges(ingested))
     stage, work, file = (
         uplift_check.judge_stage(),
         uplift_check.JUDGE_WORK,
@@ -249,3 +287,7 @@ def downstream_step(
     )
     (judged,) = session.run("downstream", session.chunks(stage, [spec], work, file))
     return uplift_check.read_result(judged, session.folder.path)
+
+
+def _rows(receipts: Sequence[Receipt]) -> int:
+    return sum(receipt.rows for receipt in receipts)

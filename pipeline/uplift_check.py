@@ -10,13 +10,14 @@ from parhelion.pipeline.downstream import (
     arm_shares,
     downstream_result,
     run_arm,
+    shares_of,
 )
 from parhelion.pipeline.downstream_scores import evaluate
 from parhelion.pipeline.engine import ChunkResult, Spec, Stage, as_folder, as_json
 from parhelion.pipeline.packages import BYTE_PACKAGES
 from parhelion.pipeline.receipts import Chunk, Receipt
 from parhelion.pipeline.seeds import seed_of
-from parhelion.pipeline.segmentation import Segmenter, SegmenterSettings
+from parhelion.pipeline.segmentation import Segmenter, SegmenterSettings, labelled
 from parhelion.pipeline.shards import StoredFrames
 
 ARM_WORK = "parhelion.pipeline.uplift_check:arm_chunk"
@@ -39,19 +40,34 @@ def judge_stage() -> Stage:
 
 
 def arm_spec(
-    config: DownstreamConfig, sets: Mapping[str, Sequence[Receipt]], seed: int, *, generated: bool
+    config: DownstreamConfig,
+    sets: Mapping[str, Sequence[Receipt]],
+    seed: int,
+    run_folder: Path,
+    *,
+    generated: bool,
 ) -> Spec:
-    """What an arm is trained on: its sets ("source", "target", "generated") with their shares."""
-    shares = arm_shares(config, generated=generated)
+    """What an arm is trained on: its sets ("source", "target", "generated") with their shares.
+
+    A set without labelled training frames is left out; the others share its part of the batch.
+    """
+    files = {name: _files(receipts) for name, receipts in sets.items()}
+    there = [name for name in files if len(_frames(files[name], run_folder, "train"))]
+    shares = shares_of(arm_shares(config, generated=generated), there)
     return {
         "settings": config.network.model_dump(mode="json"),
         "seed": seed_of(seed, "downstream"),
-        "sets": {
-            name: {"share": shares[name], "files": _files(receipts)}
-            for name, receipts in sets.items()
-            if receipts and shares[name] > 0
-        },
+        "sets": {name: {"share": share, "files": files[name]} for name, share in shares.items()},
     }
+
+
+def lacking(arm: Spec, judge: Sequence[Receipt], run_folder: Path) -> str:
+    """Why the arm without generated frames cannot be trained or judged; else empty."""
+    if not arm["sets"]:
+        return "No downstream model was trained: no training frame has a stencil."
+    if not len(_frames(_files(judge), run_folder, "test")):
+        return "No downstream model was trained: no unseen frame has a stencil to judge it by."
+    return ""
 
 
 def judge_spec(
@@ -103,4 +119,7 @@ def _files(receipts: Sequence[Receipt]) -> list[list[str]]:
 
 
 def _frames(files: Files, run_folder: Path, split: str) -> StoredFrames:
-    return StoredFrames([run_folder / file for file, _ in files], lambda key: key.split == split)
+    return StoredFrames(
+        [run_folder / file for file, _ in files],
+        lambda key: key.split == split and labelled(key),
+    )

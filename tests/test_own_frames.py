@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from parhelion.sim_adapters._scene_vocabularies import CITYSCAPES
 
 ROOT = Path(__file__).parents[1]
 NIGHT = {"weathers": ["Clear"], "hours": [22], "share": 0.15}
+SHORT = {"steps": 4, "width": 48, "height": 32, "batch": 2, "pretrained": False}
 
 
 def handed_out() -> dict[str, Any]:
@@ -98,3 +100,64 @@ def test_the_settings_we_hand_out_draw_every_cell(own: Path, tmp_path: Path) -> 
 def test_the_readme_shows_the_settings_we_hand_out() -> None:
     shown = (ROOT / "README.md").read_text().split("```yaml\n# data/own_frames.yaml\n")[1]
     assert yaml.safe_load(shown.split("```")[0]) == handed_out()
+
+
+def without_stencils(own: Path, folder: Path, kept: int) -> Path:
+    shutil.copytree(own, folder)
+    for stencil in sorted((folder / "stencil").iterdir())[kept:]:
+        stencil.unlink()
+    return folder
+
+
+def air_only(**changes: Any) -> dict[str, Any]:
+    """Fog from depth alone: what can be drawn where nothing is labelled."""
+    settings = handed_out()
+    settings["generators"] = [{"generator": "weather", "settings": {"effects": "air"}}]
+    settings["plan"]["wanted"] = settings["plan"]["wanted"][:1]
+    settings["gate"] = {"oracle": SHORT}
+    return settings | changes
+
+
+def test_without_stencils_frames_are_drawn_and_nothing_judges_them(
+    own: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = without_stencils(own, tmp_path / "own", 0)
+    assert run(folder, tmp_path / "run", air_only())["fog/day"] > 0
+    data, _ = read_report(tmp_path / "run" / "report")
+    assert data.gate is None
+    assert data.downstream is None
+    assert data.verdict.tone == "unmeasured"
+    assert "0 of 8 frames have a stencil, in 0 groups" in caplog.text
+    assert "no training frame has a stencil" in caplog.text
+
+
+def test_one_folder_without_groups_is_one_group_and_no_gate(
+    own: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "own"
+    shutil.copytree(own, folder)
+    table = (folder / "metadata.csv").read_text()
+    (folder / "metadata.csv").write_text(table.replace("group_id", "somewhere_else", 1))
+    splits = {"train": 1, "validation": 0, "test": 0}
+    assert run(folder, tmp_path / "run", air_only(splits=splits))["fog/day"] > 0
+    assert "8 of 8 frames have a stencil, in 1 group." in caplog.text
+    assert "no unseen frame has a stencil to judge it by" in caplog.text
+
+
+@pytest.mark.parametrize("gated", [True, False])
+def test_frames_without_stencils_are_left_out_of_gate_and_check(
+    own: Path, tmp_path: Path, gated: bool
+) -> None:
+    folder = without_stencils(own, tmp_path / "own", 6)
+    judge = {"path": str(own), "dataset": "judge"}
+    settings = air_only(splits={"train": 1, "validation": 0, "test": 0})
+    settings["sources"].append({"adapter": "folder", "role": "judge", "settings": judge})
+    settings["plan"]["wanted"][0]["share"] = 0.5
+    if not gated:
+        settings["gate"] = None
+    run(folder, tmp_path / "run", settings)
+    data, _ = read_report(tmp_path / "run" / "report")
+    assert (data.gate is not None) == gated
+    if not gated:  # an oracle of four steps refuses what it likes
+        assert data.downstream is not None
+        assert "(50% generated, 50% source of every batch)" in data.downstream.treated_arm

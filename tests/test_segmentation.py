@@ -1,6 +1,7 @@
 """The segmenter learns, resumes to the same bytes, and reads at the level that sources share."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from parhelion.pipeline.segmentation import (
     class_indices,
     common_classes,
     fit_segmenter,
+    label_spaces,
 )
 from parhelion.pipeline.segmentation_examples import Examples
 
@@ -154,7 +156,7 @@ def test_rare_classes_weigh_more() -> None:
 
 
 def test_an_empty_set_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"wanted sets with frames in them, got \[0\]"):
+    with pytest.raises(ValueError, match=r"wanted sets with labelled frames in them, got \[0\]"):
         Examples([(FrameList([]), 1.0)], CLASSES, TINY, 0)
 
 
@@ -175,3 +177,15 @@ def test_finer_stencils_count_as_their_parent() -> None:
 def test_a_working_size_is_whole_strides() -> None:
     with pytest.raises(ValueError, match="multiple of 16 pixels, got 90"):
         SegmenterSettings(width=90)
+
+
+def test_frames_without_a_stencil_are_not_drawn_from() -> None:
+    frames = [toy_street(seed) for seed in range(4)]
+    bare = [replace(frame, stencil=None) for frame in frames[:2]]
+    some = Examples([(FrameList([*bare, *frames[2:]]), 1.0)], CLASSES, TINY, 0)
+    only = Examples([(FrameList(frames[2:]), 1.0)], CLASSES, TINY, 0)
+    assert all((a == b).all() for a, b in zip(some.batch(3), only.batch(3), strict=True))
+    assert (some.class_weights() == only.class_weights()).all()
+    with pytest.raises(ValueError, match=r"wanted sets with labelled frames in them, got \[0\]"):
+        Examples([(FrameList(bare), 1.0)], CLASSES, TINY, 0)
+    assert common_classes(label_spaces(FrameList(bare))) == ()
