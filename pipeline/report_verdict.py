@@ -17,6 +17,9 @@ def verdict_of(counts: Counts, downstream: Downstream | None) -> Verdict:
     gained, harmed, unclear = (_cells(rows, tone) for tone in ("gain", "harm", "unclear"))
     if unclear and (gained or harmed):
         sentences.insert(0, f"No change beyond chance in {listed(unclear)}.")
+    untested = [spoken(row.cell) for row in rows if row.q is None]
+    if untested:
+        sentences.insert(0, f"Too few groups of unseen frames for a test in {listed(untested)}.")
     return Verdict(
         tone="gain" if gained and not harmed else "harm" if harmed else "unclear",
         headline=_headline(gained, harmed, len(rows)),

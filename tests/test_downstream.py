@@ -127,7 +127,7 @@ def test_where_nothing_changed_a_change_is_seldom_claimed(groups: int, cells: in
     random = rng("tests.downstream.null", groups, cells)
     runs, claimed = 400, 0
     for _ in range(runs):
-        base, treated = ({}, {})
+        base, treated = {}, {}
         for c in range(cells):
             labelled = random.integers(400, 800, (groups, len(CLASSES)))  # larger and smaller ones
             level = random.beta(4, 2, labelled.shape)  # groups that are easy, groups that are hard

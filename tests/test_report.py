@@ -239,6 +239,15 @@ def test_the_verdict_follows_the_intervals(
     assert "1,234 frames were drawn" in verdict.sentences[-1]
 
 
+def test_the_verdict_rests_on_the_corrected_test_and_says_where_there_is_none() -> None:
+    (row,) = downstream(("fog/day", 0.05, 0.02)).rows
+    for q, said in ((0.2, False), (None, True)):
+        check = Downstream(rows=(row.model_copy(update={"q": q}),))
+        verdict = verdict_of(Counts(source=1), check)
+        assert verdict.tone == "unclear", "its interval excludes zero, but that is not enough"
+        assert verdict.sentences[0].startswith("Too few groups") == said
+
+
 def test_five_seeds_need_no_caveat() -> None:
     check = downstream(("fog/day", 0.05, 0.02)).model_copy(update={"seeds": 5})
     assert verdict_of(Counts(source=1), check).caveat == ""
