@@ -6,8 +6,10 @@ from typing import Any
 from parhelion.pipeline import parts
 from parhelion.pipeline.bias import Census
 from parhelion.pipeline.contracts import FrameKey, FrameRef
+from parhelion.pipeline.features import INCEPTION, inception_path
 from parhelion.pipeline.plan import make_plan
 from parhelion.pipeline.plan_requests import NoParent
+from parhelion.pipeline.pretrained import MOBILENET, WeightsMissing, mobilenet_path
 from parhelion.pipeline.run_config import Role, RunConfig
 from parhelion.pipeline.splits import split_of
 
@@ -22,7 +24,7 @@ def check_ready(config: RunConfig) -> None:
     """Asks every part of the run. Raises NotReady with a sentence for each that is not ready."""
     made = [parts.build("generators", d.generator, **d.settings) for d in config.generators]
     lacking = [sentence for generator in made if (sentence := generator.unready())]
-    lacking += _absent_devices(config)
+    lacking += [*_absent_devices(config), *_absent_weights(config)]
     indexes, unread = _indexes(config)
     lacking += unread
     lacking += _shared_groups(config, indexes)
@@ -80,6 +82,22 @@ def _absent_devices(config: RunConfig) -> list[str]:
     if torch.cuda.is_available():
         return []
     return [f"{path}: cuda was asked for, but torch sees none; use auto or cpu" for path in asking]
+
+
+def _absent_weights(config: RunConfig) -> list[str]:
+    """A sentence where the network that compares frames, late in the run, has no weights."""
+    if config.scores is None:
+        return []
+    network = config.scores.network
+    try:
+        if network != INCEPTION:
+            mobilenet_path()
+            return []
+    except WeightsMissing as error:
+        if network == MOBILENET:
+            return [f"scores.network: {error}"]
+    path = inception_path()
+    return [] if path.is_file() else [f"scores.network: {network} wants weights at {path}"]
 
 
 def _paths_to(key: str, value: str, tree: Any, path: str) -> Iterator[str]:

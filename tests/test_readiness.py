@@ -8,6 +8,7 @@ from parhelion.pipeline.bias import Census
 from parhelion.pipeline.conditions import Conditions, Weather
 from parhelion.pipeline.contracts import FrameKey
 from parhelion.pipeline.plan_requests import NoParent
+from parhelion.pipeline.pretrained import WeightsMissing
 from parhelion.pipeline.readiness import NotReady, check_parents, check_ready
 from parhelion.pipeline.run import augment, finished_run
 from parhelion.pipeline.run_config import RunConfig
@@ -67,6 +68,30 @@ def test_a_gpu_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> Non
         "gate.oracle.device",
         "downstream.network.device",
     ]
+
+
+def test_weights_that_the_scores_want_and_are_not_there_are_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("parhelion.pipeline.readiness.inception_path", lambda: tmp_path / "none")
+    asking = config(scores={"network": "inception-v3-compat"})
+    with pytest.raises(NotReady, match=r"scores\.network: inception-v3-compat wants weights at"):
+        check_ready(asking)
+    check_ready(asking.model_copy(update={"scores": None}))
+
+
+def test_scores_take_the_network_whose_weights_are_there(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def missing() -> Path:
+        raise WeightsMissing("mobilenet needs a file")
+
+    (tmp_path / "weights").touch()
+    monkeypatch.setattr("parhelion.pipeline.readiness.mobilenet_path", missing)
+    monkeypatch.setattr("parhelion.pipeline.readiness.inception_path", lambda: tmp_path / "weights")
+    check_ready(config())
+    with pytest.raises(NotReady, match=r"scores\.network: mobilenet needs a file"):
+        check_ready(config(scores={"network": "mobilenet-v2-imagenet1k-v1"}))
 
 
 @pytest.mark.parametrize(
