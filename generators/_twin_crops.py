@@ -17,7 +17,7 @@ from parhelion.pipeline.contracts import FrameSet, TrainingData
 
 
 class LacksLayers(ValueError):
-    """A training frame without a layer that the network is to read."""
+    """No training frame has all the layers that the network is to read."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -62,6 +62,9 @@ class TwinCrops:
     * a twin of it in `source`: then the crop is the answer, pixel for pixel;
     * else any source frame, at the same place: then only the critic can judge;
     * else (parent dropout, or `uses_parent` off) none: the network draws the crop from its y alone.
+
+    Frames that lack a layer which the network reads are skipped. Raises LacksLayers if none is
+    left.
     """
 
     def __init__(
@@ -86,19 +89,34 @@ class TwinCrops:
         self._kept: OrderedDict[tuple[bool, int], _View] = OrderedDict()
         self._room = cache_mb * 2**20
         cells: dict[str, list[int]] = defaultdict(list)
-        for i, key in enumerate(self.reals.keys):
-            cells[key.conditions.cell].append(i)
+        for i in self._complete(self.reals):
+            cells[self.reals.keys[i].conditions.cell].append(i)
+        if not cells:
+            raise LacksLayers(self._lacking())
         self._cells = [cells[name] for name in sorted(cells)]
         self._twins: dict[str, list[int]] = defaultdict(list)
-        for i, key in enumerate(self.sources.keys):
-            if key.twin_id:
-                self._twins[key.twin_id].append(i)
+        self._parents = self._complete(self.sources)
+        for i in self._parents:
+            if twin_id := self.sources.keys[i].twin_id:
+                self._twins[twin_id].append(i)
 
     def batch(self, n: int, random: np.random.Generator) -> Batch:
         """N crops; equal generators give equal batches."""
         rows = [self._row(cell, random) for cell in self._cells_of_batch(n, random)]
         stacked = {name: torch.from_numpy(np.stack([r[name] for r in rows])) for name in rows[0]}
         return Batch(**stacked)
+
+    def _complete(self, frames: FrameSet) -> list[int]:
+        """The frames that have every layer that the network reads."""
+        return [i for i, key in enumerate(frames.keys) if self.read <= key.layers]
+
+    def _lacking(self) -> str:
+        missing = sorted(frozenset().union(*(self.read - key.layers for key in self.reals.keys)))
+        return (
+            f"nothing to learn from: {len(self.reals)} of {len(self.reals)} training frames were "
+            f"skipped, each lacks {' or '.join(missing)}: give it, or take it out of the setting "
+            f"`layers` (now {', '.join(sorted(self.read))})"
+        )
 
     def _cells_of_batch(self, n: int, random: np.random.Generator) -> list[list[int]]:
         """N cells of conditions, each once before any comes again."""
@@ -135,7 +153,9 @@ class TwinCrops:
         ]
         if twins:
             return twins[int(pick * len(twins))], True
-        return (int(pick * len(self.sources)), False) if self.strangers else (None, False)
+        if not self.strangers or not self._parents:
+            return None, False
+        return self._parents[int(pick * len(self._parents))], False
 
     def _told(self, i: int, random: np.random.Generator) -> NDArray[np.float32]:
         """The conditions of real frame i; hour and numbers are withheld now and then."""
@@ -167,12 +187,6 @@ class TwinCrops:
             self._kept.move_to_end(name)
             return self._kept[name]
         frame = frames[i]
-        missing = sorted(self.read - frame.layers)
-        if missing:
-            raise LacksLayers(
-                f"training frame {frame.frame_id} lacks {', '.join(missing)}: give it, or take it "
-                f"out of the setting `layers` (now {', '.join(sorted(self.read))})"
-            )
         view = _View(frame.image, Layers.of(frame, self.read))
         self._kept[name] = view
         self._room -= view.nbytes

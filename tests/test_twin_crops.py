@@ -4,11 +4,12 @@ from collections import Counter
 from dataclasses import replace
 
 import numpy as np
+import pytest
 import torch
 from conftest import make_frame
 
 from parhelion.generators._conditioning import CLASS_IDS, CONDITION_SIZE, PLANES, UNKNOWN_CLASS
-from parhelion.generators._twin_crops import TwinCrops
+from parhelion.generators._twin_crops import LacksLayers, TwinCrops
 from parhelion.pipeline.conditions import Conditions, Weather
 from parhelion.pipeline.contracts import TrainingData
 from parhelion.pipeline.frame import Frame
@@ -116,3 +117,25 @@ def test_memory_holds_no_more_than_asked_and_batches_do_not_notice() -> None:
     assert torch.equal(a.real, b.real)
     assert sum(view.nbytes for view in small._kept.values()) <= 2**20
     assert len(large._kept) > len(small._kept) >= 1
+
+
+def test_frames_that_lack_a_layer_are_skipped() -> None:
+    night = [seen_under(make_frame(i), NIGHT, 1) for i in range(3)]
+    day = [make_frame(i) for i in range(10, 14)]
+    bare = [replace(make_frame(i), depth=None) for i in range(20, 24)]
+    whole = crops(TrainingData(source=FrameList(day), target=FrameList(night)))
+    mixed = crops(
+        TrainingData(source=FrameList([*bare, *day]), target=FrameList([*night, *bare[:1]]))
+    )
+    a, b = whole.batch(8, rng(8)), mixed.batch(8, rng(8))
+    assert torch.equal(a.real, b.real)
+    assert torch.equal(a.parent, b.parent)
+    parentless = crops(TrainingData(source=FrameList(bare), target=FrameList(night)))
+    assert not parentless.batch(8, rng(8)).has_parent.any()
+
+
+def test_only_frames_that_lack_layers_are_nothing_to_learn_from() -> None:
+    bare = [replace(make_frame(i), depth=None) for i in range(3)]
+    said = "3 of 3 training frames were skipped, each lacks depth: .* `layers` .now depth, inst"
+    with pytest.raises(LacksLayers, match=said):
+        crops(TrainingData(source=FrameList(bare)))
