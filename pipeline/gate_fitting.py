@@ -11,6 +11,7 @@ from parhelion.pipeline.gate import Gate, GateConfig, assemble, fit_fold
 from parhelion.pipeline.gate_measure import gate_rates
 from parhelion.pipeline.packages import BYTE_PACKAGES
 from parhelion.pipeline.receipts import Chunk, Receipt
+from parhelion.pipeline.scene_class import SceneClass
 from parhelion.pipeline.seeds import seed_of
 from parhelion.pipeline.segmentation import labelled
 from parhelion.pipeline.shards import StoredFrames
@@ -32,12 +33,20 @@ def calibrate_stage(inputs: Sequence[str], folds: Sequence[Receipt]) -> Stage:
     return Stage(name="calibrate", inputs=read, modules=MODULES, packages=BYTE_PACKAGES)
 
 
-def lacking(keys: Sequence[FrameKey]) -> str:
-    """Why no oracle can be cross-fitted on these frames, source and reference; else empty."""
+def lacking(keys: Sequence[FrameKey], classes: Sequence[SceneClass]) -> str:
+    """Why no oracle can be cross-fitted on these frames, source and reference; else empty.
+
+    `classes` are those that all their label spaces tell.
+    """
     usable = [key for key in keys if _usable(key)]
     groups = {key.group_id for key in usable}
-    if len(groups) >= 2:
+    if len(groups) >= 2 and len(classes) >= 2:
         return ""
+    if len(groups) >= 2:
+        return (
+            "No gate was fitted: its oracles tell two classes or more apart, and the label spaces "
+            f"of the frames share {len(classes)}."
+        )
     return (
         "No gate was fitted: its oracles are trained on one group and judge another, and "
         f"{len(usable):,} of {len(keys):,} frames have a stencil, in {_groups(len(groups))}."

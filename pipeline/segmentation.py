@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import cv2
 import numpy as np
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
@@ -164,6 +165,18 @@ def _common(ours: LabelSpace, theirs: LabelSpace) -> LabelSpace:
 def labelled(key: FrameKey) -> bool:
     """Whether a segmenter can learn from the frame, or be judged on it: it has a stencil."""
     return "stencil" in key.layers
+
+
+def stored_classes(files: Iterable[Path]) -> tuple[SceneClass, ...]:
+    """`common_classes` of the labelled frames in Parquet files of ours, without decoding any."""
+    class_of = {c.label: c for c in SceneClass}
+    spaces: list[LabelSpace] = []
+    for file in files:
+        with pq.ParquetFile(file) as table:
+            rows = table.read(columns=["label_space", "stencil.path"]).to_pylist()
+        told = dict.fromkeys(tuple(r["label_space"]) for r in rows if r["stencil"] is not None)
+        spaces += [frozenset(class_of[name] for name in names) for names in told]
+    return common_classes(spaces)
 
 
 def label_spaces(frames: FrameSet) -> set[LabelSpace]:

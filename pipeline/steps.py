@@ -27,6 +27,7 @@ from parhelion.pipeline.features import default_network
 from parhelion.pipeline.plan import Plan, UnfillableCell, fillable, make_plan
 from parhelion.pipeline.receipts import Chunk, Receipt, stage_output_digest
 from parhelion.pipeline.run_config import DrawConfig, Role
+from parhelion.pipeline.segmentation import stored_classes
 from parhelion.pipeline.session import Session
 from parhelion.pipeline.shards import StoredFrames
 
@@ -183,7 +184,9 @@ def fit_step(session: Session, ingested: Ingested) -> Fitted:
 def _no_gate(session: Session, ingested: Ingested) -> str:
     if session.config.gate is None:
         return ""
-    return gate_fitting.lacking(ingested.frames(Role.SOURCE, Role.REFERENCE).keys)
+    files = [ingested.folder / file for file in ingested.files(Role.SOURCE, Role.REFERENCE)]
+    keys = ingested.frames(Role.SOURCE, Role.REFERENCE).keys
+    return gate_fitting.lacking(keys, stored_classes(files))
 
 
 def _no_check(session: Session, ingested: Ingested) -> str:

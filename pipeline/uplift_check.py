@@ -17,7 +17,12 @@ from parhelion.pipeline.engine import ChunkResult, Spec, Stage, as_folder, as_js
 from parhelion.pipeline.packages import BYTE_PACKAGES
 from parhelion.pipeline.receipts import Chunk, Receipt
 from parhelion.pipeline.seeds import seed_of
-from parhelion.pipeline.segmentation import Segmenter, SegmenterSettings, labelled
+from parhelion.pipeline.segmentation import (
+    Segmenter,
+    SegmenterSettings,
+    labelled,
+    stored_classes,
+)
 from parhelion.pipeline.shards import StoredFrames
 
 ARM_WORK = "parhelion.pipeline.uplift_check:arm_chunk"
@@ -65,6 +70,13 @@ def lacking(arm: Spec, judge: Sequence[Receipt], run_folder: Path) -> str:
     """Why the arm without generated frames cannot be trained or judged; else empty."""
     if not arm["sets"]:
         return "No downstream model was trained: no training frame has a stencil."
+    files = [run_folder / file for each in arm["sets"].values() for file, _ in each["files"]]
+    classes = stored_classes(files)
+    if len(classes) < 2:
+        return (
+            "No downstream model was trained: it tells two classes or more apart, and the label "
+            f"spaces of the training frames share {len(classes)}."
+        )
     if not len(_frames(_files(judge), run_folder, "test")):
         return "No downstream model was trained: no unseen frame has a stencil to judge it by."
     return ""

@@ -11,13 +11,16 @@ import numpy as np
 import pytest
 import yaml
 from image_folder import save
+from PIL import Image
 
-from parhelion.pipeline import parts
+from parhelion.pipeline import parts, steps
 from parhelion.pipeline.frame import Frame
 from parhelion.pipeline.report import read_report
 from parhelion.pipeline.run import augment
-from parhelion.pipeline.run_config import RunConfig
+from parhelion.pipeline.run_config import Role, RunConfig
+from parhelion.pipeline.run_folder import RunFolder
 from parhelion.pipeline.scene_class import SceneClass
+from parhelion.pipeline.session import Session
 from parhelion.pipeline.shards import StoredFrames
 from parhelion.pipeline.workers import Inline
 from parhelion.sim_adapters._scene_vocabularies import CITYSCAPES
@@ -161,3 +164,34 @@ def test_frames_without_stencils_are_left_out_of_gate_and_check(
     if not gated:  # an oracle of four steps refuses what it likes
         assert data.downstream is not None
         assert "(50% generated, 50% source of every batch)" in data.downstream.treated_arm
+
+
+def test_stencils_of_one_class_teach_no_reader(
+    own: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "own"
+    shutil.copytree(own, folder)
+    for path in (folder / "stencil").iterdir():
+        ids = np.asarray(Image.open(path))
+        save(path, np.where(ids == SceneClass.ROAD, ids, np.uint8(SceneClass.IGNORE)))
+    table = (folder / "metadata.csv").read_text()
+    (folder / "metadata.csv").write_text(table.replace("objects", "others", 1))
+    settings = air_only()
+    settings["sources"][0]["settings"]["label_space"] = [int(SceneClass.ROAD)]
+    assert run(folder, tmp_path / "run", settings)["fog/day"] > 0
+    assert "No gate was fitted: its oracles tell two classes or more apart" in caplog.text
+    assert "the label spaces of the training frames share 1." in caplog.text
+
+
+def test_an_arm_without_one_accepted_frame_is_not_measured(own: Path, tmp_path: Path) -> None:
+    settings = air_only()
+    settings["sources"][0]["settings"]["path"] = str(own)
+    settings["downstream"] = {"network": SHORT}
+    session = Session(RunConfig(**settings), RunFolder(tmp_path), Inline(), lambda *_: None)
+    ingested = steps.ingest_step(session)
+    (receipt, *_) = ingested.of(Role.SOURCE)
+    fitted = steps.Fitted({}, base_arm=({}, receipt))
+    empty = [receipt.model_copy(update={"rows": 0})]
+    assert steps.downstream_step(session, ingested, fitted, empty) is None
+    assert steps.downstream_step(session, ingested, fitted, []) is None
+    assert steps.score_step(session, ingested, empty) is None
