@@ -44,7 +44,7 @@ class ClassicalConfig(PartConfig):
 
 
 class Classical:
-    """The generator."""
+    """Colours, geometry and painted weather by albumentations, all layers moved together."""
 
     VERSION: ClassVar[str] = "1"
     Config: ClassVar[type[PartConfig]] = ClassicalConfig

@@ -58,7 +58,7 @@ class WeatherConfig(PartConfig):
 
 
 class Weather:
-    """The generator."""
+    """Fog, rain, snow, clouds and night by physics, on dry day frames."""
 
     VERSION: ClassVar[str] = "2"
     Config: ClassVar[type[PartConfig]] = WeatherConfig

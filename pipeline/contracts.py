@@ -222,8 +222,8 @@ class Score(BaseModel):
     name: str
     value: float | None  # None where it was refused; `note` says why
     interval: tuple[float, float] | None = None  # 95 %
-    floor: float | None = None  # the same score of real against real, at the same n
-    floor_n: int | None = None
+    floor: float | None = None  # the same score of real against real
+    floor_n: int | None = None  # frames on either side of the floor; n_real where n is matched
     n_real: Annotated[int, Field(ge=0)]
     n_generated: Annotated[int, Field(ge=0)]
     higher_is_better: bool = False

@@ -86,15 +86,9 @@ def surroundings(spec, chunk):
     import cv2
     from threadpoolctl import threadpool_info
 
-    try:
-        import colorsys  # noqa: F401
-    except ImportError:
-        blocked = True
-    else:
-        blocked = False
     threads = sorted({pool["num_threads"] for pool in threadpool_info()})
     told = {"cv2": cv2.getNumThreads(), "omp": os.environ["OMP_NUM_THREADS"], "blas": threads}
-    return ChunkResult(write=as_json({**told, "blocked": blocked, "torch": "torch" in sys.modules}))
+    return ChunkResult(write=as_json({**told, "torch": "torch" in sys.modules}))
 
 
 def wait_for_ever(spec, chunk):
