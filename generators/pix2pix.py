@@ -187,7 +187,8 @@ class Pix2Pix:
                 progress=progress,
             )
         keys = (data.target if data.target is not None else data.source).keys
-        seen = Counter(cell for key in keys for cell in _cells(key.conditions))
+        read = [key for key in keys if self.needs <= key.layers]  # the others taught nothing
+        seen = Counter(cell for key in read for cell in _cells(key.conditions))
         self._fitted = self._draws_with(update.average, dict(seen), data.groups_digest)
         return FitReport(
             steps=state.step,

@@ -59,16 +59,20 @@ def report_data(
     manifest: Manifest,
     distances: Distances | None,
     downstream: DownstreamResult | None,
+    notes: Sequence[str],
     gallery: Path,
 ) -> ReportData:
-    """Everything that the report says; pictures are written into `gallery`."""
+    """Everything that the report says; pictures are written into `gallery`.
+
+    `notes`: a sentence for each check that was asked for and left out.
+    """
     table = None if downstream is None else downstream_table(config, downstream)
     counts = counts_of(ingested, planned, drawn)
     return ReportData(
         title=config.title or config.name,
         verdict=verdict_of(counts, table),
         counts=counts,
-        scenario=scenario_of(config, ingested, distances),
+        scenario=scenario_of(config, ingested, distances, notes),
         representation=tuple(representation_of(before, after)),
         plan=tuple(plan_of(planned, drawn)),
         gallery=tuple(gallery_of(drawn, ingested, gallery)),
@@ -103,8 +107,10 @@ def counts_of(ingested: Ingested, planned: Planned, drawn: Drawn) -> Counts:
     )
 
 
-def scenario_of(config: RunConfig, ingested: Ingested, distances: Distances | None) -> Scenario:
-    """Which frames the run worked with."""
+def scenario_of(
+    config: RunConfig, ingested: Ingested, distances: Distances | None, notes: Sequence[str]
+) -> Scenario:
+    """Which frames the run worked with, and what it had to leave out."""
     sets = []
     for role, sentence in ROLES.items():
         keys = ingested.frames(role).keys
@@ -122,7 +128,7 @@ def scenario_of(config: RunConfig, ingested: Ingested, distances: Distances | No
     note = (distances.note,) if distances is not None and distances.note else ()
     return Scenario(
         title=config.title or config.name,
-        paragraphs=note,
+        paragraphs=(*notes, *note),
         sets=tuple(sets),
         seeds=(("run", config.seed),),
     )

@@ -218,6 +218,7 @@ def report_step(
         manifest,
         distances,
         downstream,
+        fitted.notes,
         pictures,
     )
     page = write_report(data, pictures, folder.report, timings_of(folder.path))
