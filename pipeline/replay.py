@@ -15,6 +15,7 @@ from parhelion.pipeline.receipts import Receipt, read_receipts
 from parhelion.pipeline.run_folder import RunFolder
 from parhelion.pipeline.schema import row_of
 from parhelion.pipeline.shards import StoredFrames
+from parhelion.pipeline.threads import one_thread
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,10 @@ class CannotReplay(ValueError):
 def replay_frame(folder: Path, frame_id: str) -> Replay:
     """Draws a generated row of the run in `folder` again, gate included, and compares.
 
-    Raises CannotReplay.
+    On one thread from here on, as workers draw: on two, sums differ in their last digits. Raises
+    CannotReplay.
     """
+    one_thread()
     dataset = _dataset(RunFolder(folder).dataset)
     number = next((i for i, key in enumerate(dataset.keys) if key.frame_id == frame_id), None)
     if number is None:
