@@ -85,19 +85,19 @@ def _absent_devices(config: RunConfig) -> list[str]:
 
 
 def _absent_weights(config: RunConfig) -> list[str]:
-    """A sentence where the network that compares frames, late in the run, has no weights."""
-    if config.scores is None:
-        return []
-    network = config.scores.network
-    try:
-        if network != INCEPTION:
+    """A sentence where a network that scores ask for by name has no weights.
+
+    With "auto" a run without any goes on, and its report says why frames were not compared.
+    """
+    network = "auto" if config.scores is None else config.scores.network
+    if network == INCEPTION and not inception_path().is_file():
+        return [f"scores.network: {network} wants weights at {inception_path()}"]
+    if network == MOBILENET:
+        try:
             mobilenet_path()
-            return []
-    except WeightsMissing as error:
-        if network == MOBILENET:
+        except WeightsMissing as error:
             return [f"scores.network: {error}"]
-    path = inception_path()
-    return [] if path.is_file() else [f"scores.network: {network} wants weights at {path}"]
+    return []
 
 
 def _paths_to(key: str, value: str, tree: Any, path: str) -> Iterator[str]:

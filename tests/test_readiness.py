@@ -80,9 +80,7 @@ def test_weights_that_the_scores_want_and_are_not_there_are_said(
     check_ready(asking.model_copy(update={"scores": None}))
 
 
-def test_scores_take_the_network_whose_weights_are_there(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_scores_by_default_need_no_weights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def missing() -> Path:
         raise WeightsMissing("mobilenet needs a file")
 
@@ -90,6 +88,8 @@ def test_scores_take_the_network_whose_weights_are_there(
     monkeypatch.setattr("parhelion.pipeline.readiness.mobilenet_path", missing)
     monkeypatch.setattr("parhelion.pipeline.readiness.inception_path", lambda: tmp_path / "weights")
     check_ready(config())
+    (tmp_path / "weights").unlink()
+    check_ready(config())  # then nothing is compared, and the report says why
     with pytest.raises(NotReady, match=r"scores\.network: mobilenet needs a file"):
         check_ready(config(scores={"network": "mobilenet-v2-imagenet1k-v1"}))
 
