@@ -5,13 +5,17 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
+from parhelion.pipeline import workers
 from parhelion.pipeline.engine import Stage, run_stage
 from parhelion.pipeline.files import sha256_of
 from parhelion.pipeline.receipts import TIMINGS
@@ -114,3 +118,15 @@ def test_a_closed_pool_and_an_empty_pool_are_refused(tmp_path):
 def test_only_a_child_can_end_with_its_parent():
     with pytest.raises(RuntimeError, match="only a process started by multiprocessing"):
         end_with_parent()
+
+
+def test_a_chunk_whose_pool_ended_silently_is_given_out_again() -> None:
+    """The thread that manages a pool is gone, and nobody will ever answer for the chunk."""
+    gone = threading.Thread(target=lambda: None)
+    gone.start()
+    gone.join()
+    with pytest.raises(BrokenProcessPool, match="manager ended before the chunk did"):
+        workers._result(gone, Future())
+    answered: Future[Any] = Future()
+    answered.set_result("receipt")
+    assert workers._result(gone, answered) == "receipt"
