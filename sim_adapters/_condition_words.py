@@ -3,10 +3,13 @@
 A word that no table knows gives UNKNOWN; the source's own words are kept beside it, verbatim.
 """
 
+from typing import Any
+
 from pydantic import ValidationError
 
 from parhelion.pipeline.bad_frame import BadFrame, Reason
 from parhelion.pipeline.conditions import Conditions, TimeOfDay, Weather
+from parhelion.sim_adapters._about import About
 
 WEATHER_WORDS: dict[str, Weather] = {
     **{weather.value.lower(): weather for weather in Weather},
@@ -47,6 +50,24 @@ def conditions_of(weather: str, time: str, hour: str, name: str) -> Conditions:
         raise BadFrame(
             Reason.BAD_METADATA, f"{name}: wanted an hour of 0 to 24, got {hour!r}"
         ) from error
+
+
+def conditions_in(
+    about: About, weather: str = "", time: str = "", native: str = "", **known: Any
+) -> Conditions:
+    """Conditions from a source's own words by its own tables; `known`: what else is known.
+
+    Words are compared without case, spaces and strokes. One that its table lacks gives UNKNOWN and
+    stays in `native`, which is all that the source says where it is given, else these two words.
+    """
+    skies = {_bare(word): sky for word, sky in about.weathers.items()}
+    lights = {_bare(word): light for word, light in about.times.items()}
+    return Conditions(
+        weather=skies.get(_bare(weather), Weather.UNKNOWN),
+        time_of_day=lights.get(_bare(time), TimeOfDay.UNKNOWN),
+        native=native or "; ".join(word for word in (weather, time) if word),
+        **known,
+    )
 
 
 def _bare(word: str) -> str:

@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.lib import format as npy_format
 from numpy.typing import NDArray
@@ -34,6 +35,7 @@ LAYER_FORMATS = ("PNG", "TIFF")
 NUMPY_MAGIC = b"\x93NUMPY"
 BYTES_PER_PIXEL = 32  # the most that a sane file of any of these formats takes
 HEADER_BYTES = 1 << 20
+MOST_PIXELS = 80_000_000  # above it Pillow itself suspects a bomb
 UNREADABLE = (
     *(OSError, SyntaxError, ValueError, EOFError, KeyError, IndexError, TypeError),
     *(OverflowError, struct.error, zlib.error, tokenize.TokenError),
@@ -92,8 +94,8 @@ def decode_image(data: bytes, name: str, max_pixels: int, *, upright: bool) -> N
         return np.ascontiguousarray(_rgb(ImageOps.exif_transpose(picture), name))
 
 
-def decode_ids(data: bytes, name: str, max_pixels: int) -> NDArray[np.int32]:
-    """8- or 16-bit PNG or TIFF of one channel -> ids (H, W) int32. Raises BadFrame."""
+def decode_ids(data: bytes, name: str, max_pixels: int) -> NDArray[Any]:
+    """PNG or TIFF of one channel -> ids (H, W), uint8, uint16 or int32. Raises BadFrame."""
     with _opened(data, name, LAYER_FORMATS, max_pixels, Reason.UNREADABLE_LAYER) as picture:
         if picture.mode not in ("1", "L", "P", "I", "I;16", "I;16B"):
             raise BadFrame(
@@ -101,7 +103,40 @@ def decode_ids(data: bytes, name: str, max_pixels: int) -> NDArray[np.int32]:
                 f"{name}: wanted one channel of ids, got a picture of mode {picture.mode}"
                 " (are its classes written as colours?)",
             )
-        return np.asarray(picture).astype(np.int32)
+        ids = np.asarray(picture)
+        return ids.astype(np.uint8) if ids.dtype == np.bool_ else ids
+
+
+def decode_channels(data: bytes, name: str, max_pixels: int) -> NDArray[Any]:
+    """PNG whose channels are numbers, not colours -> (H, W, 3 or 4) uint8 or uint16, R first.
+
+    Pillow would cut 16 bits to 8, so it only checks the file here. Raises BadFrame.
+    """
+    with _opened(data, name, ("PNG",), max_pixels, Reason.UNREADABLE_LAYER) as picture:
+        mode = picture.mode
+        picture.verify()
+    if mode not in ("RGB", "RGBA"):
+        sentence = f"{name}: wanted three or four channels of numbers, got mode {mode}"
+        raise BadFrame(Reason.WRONG_TYPE, sentence)
+    values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if values is None:
+        raise BadFrame(Reason.UNREADABLE_LAYER, f"{name}: wanted a whole PNG, got a broken one")
+    swap = cv2.COLOR_BGR2RGB if values.shape[2] == 3 else cv2.COLOR_BGRA2RGBA
+    return cv2.cvtColor(values, swap)
+
+
+def decode_raw(
+    data: bytes, name: str, dtype: type[np.generic], shape: tuple[int, ...]
+) -> NDArray[Any]:
+    """Numbers without a header, little-endian, row after row -> `shape`. Raises BadFrame."""
+    kind = np.dtype(dtype).newbyteorder("<")
+    wanted = math.prod(shape) * kind.itemsize
+    if len(data) != wanted:
+        raise BadFrame(
+            Reason.WRONG_SHAPE,
+            f"{name}: wanted {wanted:,} bytes, {shape} of {kind.name}, got {len(data):,}",
+        )
+    return np.frombuffer(data, kind).astype(dtype, copy=False).reshape(shape)
 
 
 def decode_depth(
@@ -117,8 +152,11 @@ def decode_depth(
 
     Integers equal to `unknown_value` become nan, those equal to `sky_value` +inf. Raises BadFrame.
     """
-    plane_of = _npy if data.startswith(NUMPY_MAGIC) else _plane
-    raw = plane_of(data, name, max_pixels)
+    if data.startswith(NUMPY_MAGIC):
+        raw = decode_npy(data, name, max_pixels)
+        _check_plane(name, raw.shape)
+    else:
+        raw = _plane(data, name, max_pixels)
     if raw.dtype.kind == "f":
         return raw.astype(np.float32)
     if raw.dtype.kind not in "iu":
@@ -135,8 +173,11 @@ def decode_depth(
     return depth
 
 
-def _npy(data: bytes, name: str, max_pixels: int) -> NDArray[Any]:
-    """The array of a .npy, whose header is believed only as far as the bytes go."""
+def decode_npy(data: bytes, name: str, max_pixels: int) -> NDArray[Any]:
+    """The array of a .npy, whose header is believed only as far as the bytes go.
+
+    Records of numbers are read too; Python objects never. Raises BadFrame.
+    """
     buffer = io.BytesIO(data)
     try:
         with warnings.catch_warnings():
@@ -146,7 +187,8 @@ def _npy(data: bytes, name: str, max_pixels: int) -> NDArray[Any]:
             shape, fortran_order, dtype = read(buffer)
         if dtype.hasobject:
             raise ValueError("Python objects, which are never unpickled")
-        _check_plane(name, shape, max_pixels)
+        if min(shape, default=1) < 0 or math.prod(shape) > max_pixels:
+            raise BadFrame(Reason.WRONG_SHAPE, _too_many(name, max_pixels, shape))
         values = np.frombuffer(data, dtype, count=math.prod(shape), offset=buffer.tell())
     except BadFrame:
         raise
@@ -156,12 +198,13 @@ def _npy(data: bytes, name: str, max_pixels: int) -> NDArray[Any]:
     return values.reshape(shape, order="F" if fortran_order else "C")
 
 
-def _check_plane(name: str, shape: tuple[int, ...], max_pixels: int) -> None:
-    if len(shape) != 2 or min(shape) < 1 or math.prod(shape) > max_pixels:
-        raise BadFrame(
-            Reason.WRONG_SHAPE,
-            f"{name}: wanted depth (H, W) of at most {max_pixels:,} pixels, got {shape}",
-        )
+def _too_many(name: str, max_pixels: int, shape: tuple[int, ...]) -> str:
+    return f"{name}: wanted at most {max_pixels:,} numbers (max_pixels), got {shape}"
+
+
+def _check_plane(name: str, shape: tuple[int, ...]) -> None:
+    if len(shape) != 2 or min(shape) < 1:
+        raise BadFrame(Reason.WRONG_SHAPE, f"{name}: wanted depth (H, W), got {shape}")
 
 
 def _plane(data: bytes, name: str, max_pixels: int) -> NDArray[Any]:

@@ -27,17 +27,17 @@ from parhelion.pipeline.scene_class import SceneClass
 from parhelion.pipeline.seeds import digest
 from parhelion.pipeline.version import __version__
 from parhelion.sim_adapters import _image_files as image_files
+from parhelion.sim_adapters._class_tables import stencil_of
 from parhelion.sim_adapters._condition_words import conditions_of
 from parhelion.sim_adapters._scene_vocabularies import (
     CITYSCAPES,
     Vocabulary,
     class_of,
-    to_stencil,
+    class_table,
 )
 
 LAYER_NAMES = ("stencil", "depth", "instances", "emissive")
 EMISSIVE_BITS = GIVES_LIGHT | IS_LIT
-MOST_PIXELS = 80_000_000  # above it Pillow itself suspects a bomb
 
 Row = Mapping[str, Any]  # one row of metadata, as its file spells it
 
@@ -79,7 +79,7 @@ class RecordedConfig(PartConfig):
     allow_unknown_depth: bool = False  # whether depth may be nan somewhere
     # Of a camera that looks at the middle of its picture; columns of intrinsics win over it.
     horizontal_fov_deg: Annotated[float, Field(gt=0, lt=180)] | None = None
-    max_pixels: Annotated[int, Field(gt=0, le=MOST_PIXELS)] = 64_000_000  # per picture
+    max_pixels: Annotated[int, Field(gt=0, le=image_files.MOST_PIXELS)] = 64_000_000  # per picture
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,14 +172,16 @@ def _layers(config: RecordedConfig, recorded: Recorded) -> dict[str, NDArray[Any
             made[layer] = image_files.decode_ids(data, name, config.max_pixels)
     if "stencil" in made:
         name = f"stencil of {recorded.native_id}"
-        made["stencil"] = to_stencil(made["stencil"], config.vocabulary, name)
+        made["stencil"] = stencil_of(made["stencil"], class_table(config.vocabulary), name)
     if "emissive" in made:
         made["emissive"] = _emissive(made["emissive"], f"emissive of {recorded.native_id}")
+    if "instances" in made:
+        made["instances"] = made["instances"].astype(np.int32)
     return made
 
 
-def _emissive(bits: NDArray[np.int32], name: str) -> NDArray[np.uint8]:
-    odd = np.unique(bits[(bits & ~EMISSIVE_BITS) != 0])
+def _emissive(bits: NDArray[Any], name: str) -> NDArray[np.uint8]:
+    odd = np.unique(bits[bits > EMISSIVE_BITS])
     if odd.size:
         raise BadFrame(
             Reason.WRONG_TYPE,

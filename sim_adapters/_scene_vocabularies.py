@@ -2,9 +2,6 @@
 
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
 from parhelion.pipeline.bad_frame import BadFrame, Reason
 from parhelion.pipeline.scene_class import FINE, LabelSpace, SceneClass
 
@@ -55,20 +52,6 @@ def class_table(vocabulary: Vocabulary) -> dict[int, SceneClass]:
         return {int(c): c for c in SceneClass}
     void = dict.fromkeys((*range(LAST_LABEL_ID + 1), 255), SceneClass.IGNORE)
     return {**void, **CITYSCAPES_LABEL_IDS}
-
-
-def to_stencil(ids: NDArray[np.int32], vocabulary: Vocabulary, name: str) -> NDArray[np.uint8]:
-    """Ids (H, W) of a vocabulary -> SceneClass ids (H, W) uint8. Raises BadFrame."""
-    known = class_table(vocabulary)
-    unknown = sorted(set(np.unique(ids).tolist()) - set(known))
-    if unknown:
-        raise BadFrame(
-            Reason.UNKNOWN_CLASS, f"{name}: wanted ids of {vocabulary}, got unknown {unknown[:8]}"
-        )
-    table = np.full(256, SceneClass.IGNORE, dtype=np.uint8)
-    table[list(known)] = list(known.values())
-    stencil: NDArray[np.uint8] = table[ids]
-    return stencil
 
 
 def class_of(word: object, vocabulary: Vocabulary, name: str) -> SceneClass:

@@ -1,7 +1,7 @@
 """One contract over every part there is: a new file is under test the moment it exists.
 
-A part needs an entry below only where its defaults are too large for a test or where it reads
-files, which are then made on the spot.
+A part needs an entry below only where its defaults are too large for a test. An adapter of files
+needs its `recordings/NAME.py`, which writes some.
 """
 
 from collections.abc import Callable
@@ -10,11 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
+import recordings
 from conftest import make_frame
 from pydantic import ValidationError
 
@@ -48,31 +45,6 @@ TINY: dict[str, dict[str, Any]] = {
     "street": {"scenes": 2, "width": 48, "height": 32, "quality": "preview"},
 }
 
-
-def image_folder(folder: Path) -> dict[str, Any]:
-    """Two images with depth and metadata beside them."""
-    (folder / "images" / "depth").mkdir(parents=True, exist_ok=True)
-    rows = ["file_name,weather,hour,group"]
-    for i, frame in enumerate(map(make_frame, range(2))):
-        cv2.imwrite(str(folder / f"images/{i}.png"), frame.image)
-        np.save(folder / f"images/depth/{i}.npy", frame.depth)
-        rows.append(f"{i}.png,Clear,12,drive-{i}")
-    (folder / "images" / "metadata.csv").write_text("\n".join(rows) + "\n")
-    return {"path": folder / "images"}
-
-
-def parquet_file(folder: Path) -> dict[str, Any]:
-    """Two pictures in one file, as any Hugging Face dataset has them."""
-    pictures = [cv2.imencode(".png", make_frame(i).image)[1].tobytes() for i in range(2)]
-    images = [{"bytes": png, "path": f"{i}.png"} for i, png in enumerate(pictures)]
-    pq.write_table(pa.table({"image": images, "weather": ["Clear"] * 2}), folder / "a.parquet")
-    return {"path": folder / "a.parquet"}
-
-
-FILES: dict[str, Callable[[Path], dict[str, Any]]] = {
-    "folder": image_folder,
-    "parquet": parquet_file,
-}
 
 GENERATORS = parts.names("generators")
 ADAPTERS = parts.names("sim_adapters")
@@ -233,8 +205,8 @@ def adapter(tmp_path: Path) -> Callable[[str], Any]:
     """Adapters by name, over small files of their own where they read any."""
 
     def ready(name: str) -> Any:
-        settings = TINY.get(name, {}) | (FILES[name](tmp_path) if name in FILES else {})
-        return parts.build("sim_adapters", name, **settings)
+        written = {} if name in TINY else recordings.writer(name)(tmp_path)
+        return parts.build("sim_adapters", name, **TINY.get(name, {}), **written)
 
     return ready
 
