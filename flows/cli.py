@@ -57,9 +57,36 @@ def demo(
 
 
 @app.command()
-def ingest(config: Config, out: Out = None, workers: Workers = 2) -> None:
-    """Reads the frames of all sources; bad ones go to quarantine with a reason."""
-    _augment(_load(config), out, workers, until="ingest")
+def ingest(
+    config: Annotated[
+        str, typer.Argument(help="A YAML file, a recipe, or with --adapter the dataset's path.")
+    ],
+    adapter: Annotated[
+        str | None, typer.Option(help="Read this path with that adapter; see parhelion adapters.")
+    ] = None,
+    size: Annotated[
+        str | None, typer.Option(help="Resize to WxH pixels, such as 640x360.", metavar="WxH")
+    ] = None,
+    setting: Annotated[
+        list[str] | None, typer.Option(help="KEY=VALUE for the adapter; may be repeated.")
+    ] = None,
+    out: Out = None,
+    workers: Workers = 2,
+) -> None:
+    """Reads frames and tells what came; bad ones go to quarantine with a reason."""
+    from parhelion.flows.failures import WrongCommand
+    from parhelion.flows.recipes import reading
+
+    if adapter is None:
+        if size or setting:
+            raise WrongCommand("--size and --setting go with --adapter; a config has its own")
+        loaded = _load(config)
+    else:
+        try:
+            loaded = reading(adapter, config, size, setting or [])
+        except ValueError as error:
+            raise WrongCommand(f"--adapter {adapter}: {error}") from error
+    _augment(loaded, out, workers, until="ingest")
 
 
 @app.command()
@@ -138,22 +165,33 @@ def serve(
     serve_augmentation(loaded, folder, workers=workers, cron=cron, interval_s=interval)
 
 
-@app.command("parts")
-def list_parts() -> None:
-    """Lists adapters with the layers they give, and generators with what they model."""
+@app.command("adapters")
+def list_adapters(
+    page: Annotated[bool, typer.Option(help="The whole page, as Markdown.")] = False,
+) -> None:
+    """Lists the adapters with the layers they give."""
+    from parhelion.flows.adapter_page import adapter_page, adapters_table
+    from parhelion.flows.tables import print_tables
+
+    if page:
+        typer.echo(adapter_page(), nl=False)
+    else:
+        print_tables([adapters_table()])
+
+
+@app.command("generators")
+def list_generators() -> None:
+    """Lists the generators with what they model and the layers they need."""
     from parhelion.pipeline import parts
 
-    for folder in ("sim_adapters", "generators"):
-        typer.echo(folder)
-        for name in parts.names(folder):
-            part = parts.part(folder, name)
-            doc = (part.__doc__ or "").strip().splitlines()[0]
-            typer.echo(f"  {name:12} {doc}")
-            if folder == "sim_adapters":
-                typer.echo(f"  {'':12} gives {_listed(part.gives)}")
-            else:
-                made = parts.build(folder, name)  # what it needs may depend on its settings
-                typer.echo(f"  {'':12} models {made.models}, needs {_listed(made.needs)}")
+    for name in parts.names("generators"):
+        made = parts.build("generators", name)  # what it needs may depend on its settings
+        typer.echo(f"{name:12} {_first_line(made)}")
+        typer.echo(f"{'':12} models {made.models}, needs {_listed(made.needs)}")
+
+
+def _first_line(part: object) -> str:
+    return (type(part).__doc__ or "").strip().splitlines()[0]
 
 
 def _listed(layers: frozenset[str]) -> str:

@@ -1,5 +1,6 @@
 """Named runs: functions that return one complete config; a variant changes fields of another."""
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,36 @@ def load_config(name_or_path: str) -> RunConfig:
     if not isinstance(settings, dict):
         raise ValueError(f"wanted settings by name at the top of {path}, got {settings!r}")
     return RunConfig(**settings)
+
+
+def reading(adapter: str, path: str, size: str | None, settings: Sequence[str]) -> RunConfig:
+    """A run over one dataset, to be read and no more. Raises ValueError that names what is wrong.
+
+    `size`: "640x360"; `settings`: "key=value" of the adapter, values as YAML spells them.
+    """
+    told: dict[str, Any] = {"path": path}
+    for one in settings:
+        key, equals, value = one.partition("=")
+        if not equals:
+            raise ValueError(f"--setting wants KEY=VALUE, got {one!r}")
+        told[key] = yaml.safe_load(value)
+    name = re.sub(r"[^A-Za-z0-9_.-]", "-", f"{adapter}-{Path(path).resolve().name}")
+    source = SourceConfig(adapter=adapter, settings=told, size=_size(size))
+    return RunConfig(
+        name=name,
+        title=f"Frames of {path}",
+        sources=(source,),
+        generators=(DrawConfig(generator="weather"),),
+    )
+
+
+def _size(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    found = re.fullmatch(r"(\d+)x(\d+)", text)
+    if found is None:
+        raise ValueError(f"--size wants WxH in pixels, such as 640x360, got {text!r}")
+    return int(found[1]), int(found[2])
 
 
 def _street(

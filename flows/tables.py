@@ -9,7 +9,7 @@ from rich.text import Text
 
 from parhelion.pipeline.overview import Table
 
-NUMBERS = {"frames", "of", "share", "wanted", "missing"}  # columns that are set to the right
+NUMBERS = {"frames", "times", "of", "share", "wanted", "missing"}  # columns set to the right
 
 
 def print_tables(tables: Iterable[Table], console: Console | None = None) -> None:

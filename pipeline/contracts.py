@@ -50,6 +50,7 @@ class SimAdapter(Protocol):
     VERSION: ClassVar[str]
     Config: ClassVar[type[PartConfig]]
     gives: ClassVar[frozenset[str]]  # layers that it can give at all
+    about: ClassVar[Any]  # an `About`: what its page says of the source
 
     def __init__(self, config: Any) -> None: ...
 

@@ -1,12 +1,14 @@
 """Stage `ingest`: frames of every source, read in chunks; what cannot be read is quarantined."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
 from parhelion.pipeline import parts
 from parhelion.pipeline.bad_frame import BadFrame
+from parhelion.pipeline.bias import tally_of
 from parhelion.pipeline.contracts import FrameRef, SimAdapter
 from parhelion.pipeline.engine import ChunkResult, Spec, Stage, chunked
 from parhelion.pipeline.frame import Frame
@@ -19,6 +21,7 @@ from parhelion.pipeline.shards import as_table
 from parhelion.pipeline.splits import split_of
 
 WORK = "parhelion.pipeline.ingest:ingest_chunk"
+CLASS, DROPPED = "class: ", "left out: "  # what a chunk's figures count
 SPLITS = {Role.TARGET: "train", Role.REFERENCE: "validation", Role.JUDGE: "test"}
 
 
@@ -70,10 +73,27 @@ def adapter_of(name: str, settings: str) -> SimAdapter:
 def ingest_chunk(spec: Spec, chunk: Chunk) -> ChunkResult:
     """Work of a chunk: its frames as Parquet, its bad ones as quarantine rows."""
     quarantined: list[QuarantineRow] = []
+    figures: Counter[str] = Counter()
     refs = [FrameRef(**ref) for ref in spec["refs"]]
     adapter = adapter_of(spec["adapter"], canonical_json(spec["settings"]))
     frames = _frames(adapter, refs, spec["splits"], spec["size"], quarantined)
-    return ChunkResult(write=as_table(frames), quarantined=quarantined)
+    return ChunkResult(
+        write=as_table(_counted(frames, adapter, figures)),
+        quarantined=quarantined,
+        figures=figures,
+    )
+
+
+def _counted(
+    frames: Iterable[tuple[Frame, str]], adapter: SimAdapter, figures: Counter[str]
+) -> Iterator[tuple[Frame, str]]:
+    """The frames as they come; `figures` counts frames by class, and what the adapter left out."""
+    dropped: Counter[str] = getattr(adapter, "dropped", Counter())  # of adapters of files
+    before = Counter(dropped)
+    for frame, split in frames:
+        figures.update(f"{CLASS}{c.label}" for c in tally_of(frame).frames_with)
+        yield frame, split
+    figures.update({f"{DROPPED}{what}": n for what, n in (dropped - before).items()})
 
 
 def _frames(

@@ -1,13 +1,17 @@
 """What a run says in the terminal after reading and after counting: small tables of plain text."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pydantic import BaseModel, ConfigDict
 
 from parhelion.pipeline.bias import Census
+from parhelion.pipeline.conditions import Weather
+from parhelion.pipeline.contracts import FrameKey
+from parhelion.pipeline.ingest import CLASS, DROPPED
 from parhelion.pipeline.plan import PlanConfig, make_plan
 from parhelion.pipeline.quarantine import QuarantineRow
+from parhelion.pipeline.receipts import Timing, timings
 from parhelion.pipeline.representation import RepresentationRow, representation_table
 from parhelion.pipeline.run_config import Role
 from parhelion.pipeline.steps import Ingested
@@ -40,7 +44,51 @@ def ingest_tables(ingested: Ingested) -> tuple[Table, ...]:
             for cell, frames in sorted(cells.items())
         ),
     )
-    return read, refused_table([q for r in ingested.of(*Role) for q in r.quarantined])
+    keys = ingested.frames(*Role).keys
+    counted: Counter[str] = Counter()
+    for receipt in ingested.of(*Role):
+        counted.update({name: int(n) for name, n in receipt.figures.items()})
+    layers = Counter(layer for key in keys for layer in key.layers)
+    return (
+        read,
+        _count_table("layer", layers),
+        _count_table("class", _under(CLASS, counted)),
+        _count_table("weather that no table knows", _unknown_words(keys)),
+        _count_table("left out of frames", _under(DROPPED, counted), number="times"),
+        refused_table([q for r in ingested.of(*Role) for q in r.quarantined]),
+        _speed_table(len(keys), timings(ingested.folder)),
+    )
+
+
+def _under(prefix: str, counts: Counter[str]) -> Counter[str]:
+    """The counts whose names begin like that, by the rest of their names."""
+    found = {name.removeprefix(prefix): n for name, n in counts.items() if name.startswith(prefix)}
+    return Counter(found)
+
+
+def _unknown_words(keys: Sequence[FrameKey]) -> Counter[str]:
+    """The source's own words of frames whose weather stayed unknown."""
+    told = (key.conditions for key in keys)
+    return Counter(c.native for c in told if c.weather is Weather.UNKNOWN and c.native)
+
+
+def _count_table(what: str, counts: Counter[str], number: str = "frames") -> Table:
+    return Table(
+        title=f"{number} by {what}",
+        columns=(what, number),
+        rows=tuple((name, str(n)) for name, n in counts.most_common()) or (("none", "0"),),
+    )
+
+
+def _speed_table(frames: int, costs: Mapping[str, Timing]) -> Table:
+    """How fast the frames that are there were read; a chunk that was done before keeps its cost."""
+    cpu_s = sum(cost.cpu_s for stage, cost in costs.items() if stage.startswith("ingest-"))
+    speed = f"{frames / cpu_s:.1f}" if cpu_s else "unknown"
+    return Table(
+        title="speed of reading",
+        columns=("frames", "CPU seconds", "frames per CPU second"),
+        rows=((str(frames), f"{cpu_s:.1f}", speed),),
+    )
 
 
 def refused_table(refused: Sequence[QuarantineRow]) -> Table:

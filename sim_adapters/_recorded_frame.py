@@ -27,16 +27,19 @@ from parhelion.pipeline.scene_class import SceneClass
 from parhelion.pipeline.seeds import digest
 from parhelion.pipeline.version import __version__
 from parhelion.sim_adapters import _image_files as image_files
+from parhelion.sim_adapters._about import About
 from parhelion.sim_adapters._class_tables import stencil_of
-from parhelion.sim_adapters._condition_words import conditions_of
+from parhelion.sim_adapters._condition_words import TIME_WORDS, WEATHER_WORDS, conditions_of
 from parhelion.sim_adapters._scene_vocabularies import (
     CITYSCAPES,
+    NAMES,
     Vocabulary,
     class_of,
     class_table,
 )
 
 LAYER_NAMES = ("stencil", "depth", "instances", "emissive")
+GIVES = frozenset({*LAYER_NAMES, "objects", "camera", "label"})
 EMISSIVE_BITS = GIVES_LIGHT | IS_LIT
 
 Row = Mapping[str, Any]  # one row of metadata, as its file spells it
@@ -91,6 +94,27 @@ class Recorded:
     image: bytes
     layers: Mapping[str, bytes] = field(default_factory=dict)  # by LAYER_NAMES
     row: Row = field(default_factory=dict)
+
+
+def about_recorded(title: str) -> About:
+    """What all adapters say that read frames whose owner tells how they are stored."""
+    return About(
+        title=title,
+        licence="as the setting `licence` says",
+        units={
+            "image": "PNG, JPEG, WebP, BMP, TIFF; 16 bits lose their lower byte, alpha is dropped",
+            "stencil": "ids in one channel of PNG or TIFF, of the setting `vocabulary`",
+            "depth": "metres in floating point (TIFF, .npy), or whole numbers of a stated scale",
+            "instances": "ids in one channel of PNG or TIFF; 0 = background",
+            "emissive": "bits in one channel: 1 gives light, 2 is lit by a lamp",
+            "objects": "boxes as x, y, width, height, pixels from 0",
+            "camera": "fx, fy, cx, cy in pixels, or the horizontal angle of view in degrees",
+        },
+        classes=NAMES,
+        label_space=CITYSCAPES,
+        weathers=WEATHER_WORDS,
+        times=TIME_WORDS,
+    )
 
 
 def text(row: Row, column: str) -> str:

@@ -6,6 +6,7 @@ Index, stamps, ids, provenance and refusals are here.
 
 import os
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -87,6 +88,7 @@ class Recordings(ABC):
         self.root: Path = config.path
         self.adapter = type(self).__module__.rpartition(".")[2]
         self.dataset: str = config.dataset or self.adapter
+        self.dropped: Counter[str] = Counter()  # left out of frames that were read, by what
 
     @abstractmethod
     def entries(self) -> Iterable[Entry]:

@@ -27,12 +27,15 @@ from parhelion.pipeline.bad_frame import BadFrame, Reason
 from parhelion.pipeline.contracts import FrameRef, PartConfig
 from parhelion.pipeline.frame import Frame
 from parhelion.pipeline.seeds import digest
+from parhelion.sim_adapters._about import About
 from parhelion.sim_adapters._image_files import IMAGE_SUFFIXES, file_inside, read_limited
 from parhelion.sim_adapters._recorded_frame import (
+    GIVES,
     LAYER_NAMES,
     Recorded,
     RecordedConfig,
     Row,
+    about_recorded,
     first_text,
     frame_from,
     text,
@@ -65,7 +68,8 @@ class Folder:
 
     VERSION: ClassVar[str] = "1"
     Config: ClassVar[type[PartConfig]] = FolderConfig
-    gives: ClassVar[frozenset[str]] = frozenset({*LAYER_NAMES, "objects", "camera", "label"})
+    gives: ClassVar[frozenset[str]] = GIVES
+    about: ClassVar[About] = about_recorded("A folder of pictures")
 
     def __init__(self, config: FolderConfig) -> None:
         self.config = config

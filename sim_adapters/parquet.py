@@ -26,12 +26,14 @@ from parhelion.pipeline.schema import (
     check_schema,
     frame_of,
 )
+from parhelion.sim_adapters._about import About
 from parhelion.sim_adapters._image_files import file_inside, read_limited
 from parhelion.sim_adapters._recorded_frame import (
-    LAYER_NAMES,
+    GIVES,
     Recorded,
     RecordedConfig,
     Row,
+    about_recorded,
     first_text,
     frame_from,
 )
@@ -72,9 +74,8 @@ class ParquetImages:
 
     VERSION: ClassVar[str] = "1"
     Config: ClassVar[type[PartConfig]] = ParquetConfig
-    gives: ClassVar[frozenset[str]] = frozenset(
-        {*LAYER_NAMES, "stencil_native", "objects", "camera", "label"}
-    )
+    gives: ClassVar[frozenset[str]] = GIVES | {"stencil_native"}
+    about: ClassVar[About] = about_recorded("A Parquet file of pictures, ours included")
 
     def __init__(self, config: ParquetConfig) -> None:
         self.config = config

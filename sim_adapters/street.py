@@ -20,6 +20,7 @@ from parhelion.pipeline.provenance import Kind, Numerics, Provenance, Source
 from parhelion.pipeline.seeds import digest, seed_of
 from parhelion.pipeline.version import __version__
 from parhelion.sim_adapters import _street_preview, _street_weather
+from parhelion.sim_adapters._about import About
 from parhelion.sim_adapters._street_gbuffer import GBuffer, Guides, gbuffer, guides
 from parhelion.sim_adapters._street_geometry import Geometry
 from parhelion.sim_adapters._street_light import Ambience, ambience
@@ -28,6 +29,8 @@ from parhelion.sim_adapters._street_scene import LABEL_SPACE, build_street
 
 if TYPE_CHECKING:
     from parhelion.sim_adapters._street_render import Tracer
+
+LICENCE = "Apache-2.0"
 
 Quality = Literal["preview", "full", "judge"]
 
@@ -110,6 +113,21 @@ class Street:
     Config: ClassVar[type[PartConfig]] = StreetConfig
     gives: ClassVar[frozenset[str]] = frozenset(
         {"stencil", "emissive", "depth", "instances", "objects", "camera"}
+    )
+
+    about: ClassVar[About] = About(
+        title="The built-in street simulator",
+        kind=Kind.SIMULATED,
+        licence=LICENCE,
+        units={
+            "stencil": "scene classes of the surface at the centre of each pixel",
+            "depth": "metres, exact; sky is infinite",
+            "emissive": "bits: 1 gives light, 2 is lit by a lamp",
+            "instances": "one id per thing; 0 = background",
+            "objects": "tight boxes of what is visible of each thing",
+            "camera": "pinhole; metres, z up in the world",
+        },
+        label_space=LABEL_SPACE,
     )
 
     def __init__(self, config: StreetConfig) -> None:
@@ -197,7 +215,7 @@ class Street:
                 adapter="street",
                 dataset=f"street-{self.config.seed}",
                 native_id=shot.native_id,
-                licence="Apache-2.0",
+                licence=LICENCE,
             ),
             group_id=group,
             twin_id=f"{group}/view-{shot.view}",

@@ -42,6 +42,10 @@ def told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *w
         ),
         (("report", "runs/none"), "wanted the folder of a finished run, got runs/none"),
         (("replay", "f1", "--run", "runs/none"), "no frame f1 in runs/none"),
+        (("ingest", "--adapter", "none", "x"), "--adapter none: "),
+        (("ingest", "--adapter", "folder", "x", "--size", "9"), "--adapter folder: --size wants"),
+        (("ingest", "--adapter", "folder", "x", "--setting", "a"), "--adapter folder: --setting"),
+        (("ingest", "demo", "--size", "9x9"), "--size and --setting go with --adapter"),
         (("serve", "demo"), "serve wants one of --cron and --interval"),
     ],
 )
@@ -99,17 +103,32 @@ def test_only_what_may_pass_is_tried_again(error: Exception, again: bool) -> Non
     assert draw_chunk.retry_condition_fn is may_pass
 
 
+def said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    """What a command that ends well says on standard output."""
+    monkeypatch.setattr(sys, "argv", ["parhelion", *words])
+    monkeypatch.setenv("COLUMNS", "200")
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code in (0, None)
+    return capsys.readouterr().out
+
+
 def test_parts_are_listed_with_what_they_give_and_need(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(sys, "argv", ["parhelion", "parts"])
-    with pytest.raises(SystemExit):
-        cli.main()
-    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    lines = [line.strip() for line in said(monkeypatch, capsys, "generators").splitlines()]
     weather = next(i for i, line in enumerate(lines) if line.startswith("weather "))
     assert lines[weather + 1] == "models p(x | y, parent), needs camera, depth, stencil"
-    street = next(i for i, line in enumerate(lines) if line.startswith("street "))
-    assert lines[street + 1].startswith("gives camera, depth, ")
+    rows = said(monkeypatch, capsys, "adapters").splitlines()
+    street = next(row for row in rows if row.strip().startswith("street "))
+    assert "camera, depth, " in street
+
+
+def test_the_page_of_adapters_is_the_one_in_the_docs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = Path(__file__).parents[1] / "docs" / "adapters.md"
+    assert said(monkeypatch, capsys, "adapters", "--page") == page.read_text()
 
 
 def _raising(error: Exception):  # type: ignore[no-untyped-def]

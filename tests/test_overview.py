@@ -48,8 +48,10 @@ def printed(outcome: Outcome) -> str:
 
 def test_ingest_tells_what_was_read_and_refused(config: RunConfig, tmp_path: Path) -> None:
     outcome = run(config, tmp_path / "run", "ingest")
-    read, refused = outcome.tables
+    tables = {table.title: table for table in outcome.tables}
+    read, refused = tables["frames read"], tables["quarantined"]
     assert read.rows == (("source", "clear/day", "2"),)
+    assert tables["speed of reading"].rows[0][0] == "2"
     assert [row[:2] for row in refused.rows] == [("unreadable_image", "1")]
     assert "b/3.png" in refused.rows[0][2]
     (row,) = read_quarantine(Path(outcome.lines["quarantine"]))
