@@ -29,7 +29,7 @@ from parhelion.pipeline.frame import (
     SceneObject,
     Stencil,
 )
-from parhelion.pipeline.provenance import Provenance, Source
+from parhelion.pipeline.provenance import Kind, Provenance, Source
 from parhelion.pipeline.scene_class import LabelSpace
 from parhelion.pipeline.seeds import digest
 from parhelion.pipeline.version import __version__
@@ -55,6 +55,7 @@ class Entry:
     group: str  # scene, sequence or drive: neighbours in time share it
     files: Mapping[str, str] = field(default_factory=dict)  # what it lies in, relative to the root
     twin: str = ""  # shared by the same view under other skies
+    kind: Kind | None = None  # where it differs from what its source is as a whole
     problem: BadFrame | None = None  # why it cannot be read, where the index knows already
 
 
@@ -159,7 +160,7 @@ class Recordings(ABC):
         return Frame(
             frame_id=digest(self.adapter, self.dataset, entry.native_id, source_sha256)[:32],
             provenance=Provenance(
-                kind=self.about.kind,
+                kind=entry.kind or self.about.kind,
                 source=Source(
                     adapter=self.adapter,
                     dataset=self.dataset,

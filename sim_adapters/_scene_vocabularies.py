@@ -34,6 +34,9 @@ CITYSCAPES_LABEL_IDS = {
 }
 LAST_LABEL_ID = 33
 
+# Cityscapes train ids are ours, as far as they go; another of our ids is unknown there.
+CITYSCAPES_TRAIN_IDS = {int(c): c for c in sorted(CITYSCAPES)} | {255: SceneClass.IGNORE}
+
 OTHER_NAMES = {
     "pedestrian": SceneClass.PERSON,
     "cyclist": SceneClass.RIDER,
