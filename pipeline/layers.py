@@ -4,6 +4,7 @@ from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import find_objects
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 Box = tuple[float, float, float, float]
@@ -21,16 +22,27 @@ def resize_nearest(layer: NDArray[Scalar], width: int, height: int) -> NDArray[S
 
 
 def instance_boxes(instances: NDArray[np.int32]) -> dict[int, Box]:
-    """Tight half-open boxes (x0, y0, x1, y1), pixels, of every id above 0 in `instances` (H, W)."""
-    y, x = np.nonzero(instances)
-    if not len(y):
+    """Tight half-open boxes (x0, y0, x1, y1), pixels, of every id above 0 in `instances` (H, W).
+
+    Runs of equal ids in a row are a few thousand where pixels are millions.
+    """
+    height, width = instances.shape
+    flat = np.ascontiguousarray(instances).reshape(-1)
+    begins = np.ones(flat.size, dtype=np.bool_)
+    np.not_equal(flat[1:], flat[:-1], out=begins[1:])
+    begins[::width] = True
+    starts = np.flatnonzero(begins)
+    lengths = np.diff(starts, append=flat.size)
+    wanted = flat[starts] > 0
+    starts, lengths = starts[wanted], lengths[wanted]
+    if not len(starts):
         return {}
-    ids, inverse = np.unique(instances[y, x], return_inverse=True)
-    low = np.full((len(ids), 2), np.iinfo(np.int64).max)
+    ids, inverse = np.unique(flat[starts], return_inverse=True)
+    y, x = np.divmod(starts, width)
+    low = np.full((len(ids), 2), max(height, width))
     high = np.zeros((len(ids), 2), dtype=np.int64)
-    corners = np.stack([x, y], axis=1)
-    np.minimum.at(low, inverse, corners)
-    np.maximum.at(high, inverse, corners + 1)
+    np.minimum.at(low, inverse, np.stack([x, y], axis=1))
+    np.maximum.at(high, inverse, np.stack([x + lengths, y + 1], axis=1))
     return {
         int(i): (float(a[0]), float(a[1]), float(b[0]), float(b[1]))
         for i, a, b in zip(ids, low, high, strict=True)
