@@ -4,7 +4,6 @@ from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import find_objects
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 Box = tuple[float, float, float, float]
