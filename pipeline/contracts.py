@@ -5,6 +5,7 @@ request i, its seed and the fitted state; a generator labels only what it keeps;
 honour a request raises and names the condition; whatever is fitted sees training groups only.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +52,7 @@ class SimAdapter(Protocol):
     Config: ClassVar[type[PartConfig]]
     gives: ClassVar[frozenset[str]]  # layers that it can give at all
     about: ClassVar[Any]  # an `About`: what its page says of the source
+    dropped: Counter[str]  # left out of frames that were read, such as boxes outside, by what
 
     def __init__(self, config: Any) -> None: ...
 

@@ -88,12 +88,11 @@ def _counted(
     frames: Iterable[tuple[Frame, str]], adapter: SimAdapter, figures: Counter[str]
 ) -> Iterator[tuple[Frame, str]]:
     """The frames as they come; `figures` counts frames by class, and what the adapter left out."""
-    dropped: Counter[str] = getattr(adapter, "dropped", Counter())  # of adapters of files
-    before = Counter(dropped)
+    before = Counter(adapter.dropped)
     for frame, split in frames:
         figures.update(f"{CLASS}{c.label}" for c in tally_of(frame).frames_with)
         yield frame, split
-    figures.update({f"{DROPPED}{what}": n for what, n in (dropped - before).items()})
+    figures.update({f"{DROPPED}{what}": n for what, n in (adapter.dropped - before).items()})
 
 
 def _frames(

@@ -17,6 +17,7 @@ import csv
 import json
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -74,6 +75,7 @@ class Folder:
     def __init__(self, config: FolderConfig) -> None:
         self.config = config
         self.root = config.path
+        self.dropped: Counter[str] = Counter()
         self.dataset = config.dataset or config.path.resolve().name
 
     def index(self) -> Sequence[FrameRef]:

@@ -7,6 +7,7 @@ file holds many scenes, name the column that tells them apart.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -80,6 +81,7 @@ class ParquetImages:
     def __init__(self, config: ParquetConfig) -> None:
         self.config = config
         self.dataset = config.dataset or config.path.resolve().stem
+        self.dropped: Counter[str] = Counter()
         self._reader: tuple[Path, RowReader] | None = None
 
     def index(self) -> Sequence[FrameRef]:
