@@ -4,6 +4,7 @@ Nothing to install, no window, no graphics card: mitsuba traces the light, embre
 layers. Twins (one view under several conditions) share every layer bit by bit.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NamedTuple, Self
@@ -132,6 +133,7 @@ class Street:
 
     def __init__(self, config: StreetConfig) -> None:
         self.config = config
+        self.dropped: Counter[str] = Counter()
         self._stage: tuple[int, Stage] | None = None
 
     @cached_property
