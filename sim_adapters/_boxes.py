@@ -1,0 +1,21 @@
+"""Boxes as their sources write them, made ours: 0-based, half-open, inside the picture."""
+
+import math
+
+from parhelion.pipeline.bad_frame import BadFrame, Reason
+from parhelion.pipeline.layers import Box, clip_box
+
+
+def box_inside(box: Box, width: int, height: int, name: str) -> Box | None:
+    """The part of `box` (x0, y0, x1, y1), pixels, inside a picture; None where there is none.
+
+    Raises BadFrame that names `name` for a box that is inside out or not finite.
+    """
+    x0, y0, x1, y1 = box
+    if not all(map(math.isfinite, box)):
+        raise BadFrame(Reason.BAD_METADATA, f"{name}: wanted a box of finite numbers, got {box}")
+    if x1 < x0 or y1 < y0:
+        sentence = f"{name}: wanted a box with its corners in order, got {box}"
+        raise BadFrame(Reason.EMPTY_BOX, sentence)
+    left, top, right, bottom = inside = clip_box(box, width, height)
+    return inside if right > left and bottom > top else None
