@@ -77,12 +77,18 @@ def read_limited(path: Path, max_pixels: int, reason: Reason) -> bytes:
     return data
 
 
-def decode_image(data: bytes, name: str, max_pixels: int, *, upright: bool) -> NDArray[np.uint8]:
-    """Bytes of a picture -> (H, W, 3) uint8 sRGB.
+def decode_image(
+    data: bytes, name: str, max_pixels: int, *, upright: bool, page: int = 0
+) -> NDArray[np.uint8]:
+    """Bytes of a picture, or of a page of it -> (H, W, 3) uint8 sRGB.
 
     `upright` refuses a picture that EXIF turns. Raises BadFrame that names the file.
     """
     with _opened(data, name, IMAGE_FORMATS, max_pixels, Reason.UNREADABLE_IMAGE) as picture:
+        if page:
+            picture.seek(page)
+            if picture.width * picture.height > max_pixels:
+                raise BadFrame(Reason.OVERSIZED_IMAGE, _oversized(name, max_pixels, picture))
         orientation = picture.getexif().get(ExifTags.Base.Orientation, 1)
         if upright and orientation != 1:
             raise BadFrame(
