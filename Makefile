@@ -4,10 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 CODE := pipeline generators sim_adapters flows
+PEERS := $(patsubst tests/peers/%.txt,%,$(wildcard tests/peers/*.txt))
 
 export NO_ALBUMENTATIONS_UPDATE := 1
 
-.PHONY: demo test lint format typing browser-test install clean
+.PHONY: demo test lint format typing browser-test peers install clean
 
 demo: $(STAMP)
 	$(BIN)/parhelion demo
@@ -27,6 +28,16 @@ format: $(STAMP)
 browser-test: $(STAMP)
 	@command -v chromium >/dev/null || { apt-get update && apt-get install -y --no-install-recommends chromium; }
 	$(BIN)/python -m pytest -m browser
+
+# Independent readers of the formats, each in an environment of its own, because they want other
+# versions of numpy or OpenCV. `make peers` compares ours with them on the same files.
+peers: $(STAMP) $(PEERS:%=build/peers/%/.installed)
+	$(BIN)/python -m pytest -m peer
+
+build/peers/%/.installed: tests/peers/%.txt
+	$(PYTHON) -m venv build/peers/$*
+	build/peers/$*/bin/pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
 
 typing:
 	@mkdir -p build/typing/parhelion
