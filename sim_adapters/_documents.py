@@ -1,4 +1,4 @@
-"""Texts that strangers wrote: JSON against a stated type, XML without entities, tables by header.
+"""Texts that strangers wrote: JSON and YAML against a stated type, XML without entities, tables.
 
 Whatever is wrong becomes a BadFrame that names the file, what was wanted and what came.
 """
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 from xml.etree.ElementTree import Element, ParseError
 
+import yaml
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 from pydantic import TypeAdapter, ValidationError
@@ -18,6 +19,7 @@ from parhelion.pipeline.bad_frame import BadFrame, Reason
 T = TypeVar("T")
 
 MOST_DOCUMENT_BYTES = 1 << 30  # annotation files of whole datasets reach some hundred megabytes
+MOST_YAML_BYTES = 1 << 18  # settings, not data; they are read slowly
 
 
 def parse_text(data: bytes, name: str) -> str:
@@ -33,10 +35,25 @@ def parse_json(data: bytes, wanted: TypeAdapter[T], name: str) -> T:
     try:
         return wanted.validate_json(parse_text(data, name))
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        where = ".".join(map(str, first["loc"])) or "the document"
-        got = f"at {where}: {first['msg']}"
-        raise BadFrame(Reason.BAD_METADATA, f"{name}: wanted another JSON, got {got}") from error
+        raise _another(name, "JSON", error) from error
+
+
+def parse_yaml(data: bytes, wanted: TypeAdapter[T], name: str) -> T:
+    """The YAML as `wanted` describes it. Raises BadFrame.
+
+    Every scalar comes as text, which pydantic turns into numbers where numbers are wanted: a class
+    called `no` stays a word, and no tag builds anything.
+    """
+    if len(data) > MOST_YAML_BYTES:
+        got = f"{len(data):,}"
+        sentence = f"{name}: wanted YAML of at most {MOST_YAML_BYTES:,} bytes, got {got}"
+        raise BadFrame(Reason.BAD_METADATA, sentence)
+    try:
+        return wanted.validate_python(yaml.BaseLoader(parse_text(data, name)).get_single_data())
+    except ValidationError as error:
+        raise _another(name, "YAML", error) from error
+    except (yaml.YAMLError, RecursionError, ValueError, OverflowError) as error:
+        raise _bad(name, "YAML", error) from error
 
 
 def parse_xml(data: bytes, name: str) -> Element:
@@ -75,6 +92,13 @@ def read_document(root: Path, name: str) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise _bad(name, "a readable file", error) from error
+
+
+def _another(name: str, kind: str, error: ValidationError) -> BadFrame:
+    first = error.errors(include_url=False, include_context=False)[0]
+    where = ".".join(map(str, first["loc"])) or "the document"
+    got = f"at {where}: {first['msg']}"
+    return BadFrame(Reason.BAD_METADATA, f"{name}: wanted another {kind}, got {got}")
 
 
 def _bad(name: str, wanted: str, got: Exception) -> BadFrame:
