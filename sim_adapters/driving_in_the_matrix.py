@@ -21,7 +21,7 @@ from parhelion.pipeline.frame import SceneObject
 from parhelion.pipeline.provenance import Kind
 from parhelion.pipeline.scene_class import SceneClass
 from parhelion.sim_adapters._about import About
-from parhelion.sim_adapters._boxes import box_inside
+from parhelion.sim_adapters._boxes import kept_box
 from parhelion.sim_adapters._dataset_words import class_of_word, label_space_of
 from parhelion.sim_adapters._grouping import numbered_block
 from parhelion.sim_adapters._recordings import Content, Entry, Recordings, RecordingsConfig
@@ -72,12 +72,11 @@ class DrivingInTheMatrix(Recordings):
 
     def content(self, entry: Entry, files: SourceFiles) -> Content:
         image, annotation = picture_and_annotation(files)
-        height, width = image.shape[:2]
         name = files.names["annotation"]
         objects = []
         for found in annotation.objects:
             category = class_of_word(found.word, CLASSES, name)
-            box = box_inside(found.box_xyxy, width, height, name)
+            box = kept_box(found.box_xyxy, category, image.shape[:2], name, self.dropped)
             if box is not None:
                 objects.append(SceneObject(category=category, box_xyxy=box))
         return Content(image=image, label_space=self.about.label_space, objects=tuple(objects))

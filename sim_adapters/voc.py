@@ -22,7 +22,7 @@ from parhelion.pipeline.frame import Instances, SceneObject
 from parhelion.pipeline.layers import Box, box_area, instance_boxes
 from parhelion.pipeline.scene_class import LabelSpace, SceneClass
 from parhelion.sim_adapters._about import About
-from parhelion.sim_adapters._boxes import box_inside
+from parhelion.sim_adapters._boxes import kept_box
 from parhelion.sim_adapters._class_tables import stencil_of
 from parhelion.sim_adapters._dataset_words import (
     WORDS,
@@ -109,14 +109,13 @@ class Voc(Recordings):
         if "stencil" in files:
             ids = {0: SceneClass.IGNORE, VOID: SceneClass.IGNORE, **self.config.mask_classes}
             stencil = stencil_of(files.ids("stencil"), ids, files.names["stencil"])
-        height, width = image.shape[:2]
         objects = []
         tight = instance_boxes(instances) if instances is not None else {}
         for number, found in enumerate(annotation.objects, 1):
             where = f"{files.names['annotation']}, object {number}"
             category = class_of_word(found.word, self.config.classes, where)
-            box = box_inside(found.box_xyxy, width, height, where)
-            if box is not None and category is not SceneClass.IGNORE:
+            box = kept_box(found.box_xyxy, category, image.shape[:2], where, self.dropped)
+            if box is not None:
                 same = number in tight and _overlap(tight[number], box) > SAME_THING
                 objects.append(_object(found, category, box, number if same else None))
         return Content(

@@ -41,10 +41,17 @@ def refusal(settings: dict[str, Any], native_id: str) -> BadFrame:
 
 def one_frame(folder: Path, *objects: Any, **settings: Any) -> Frame:
     """The first recorded frame with other objects in its XML."""
+    return one_frame_and_dropped(folder, *objects, **settings)[0]
+
+
+def one_frame_and_dropped(
+    folder: Path, *objects: Any, **settings: Any
+) -> tuple[Frame, dict[str, int]]:
+    """The same, and what was left out of it."""
     written = write(folder)
     write_xml(folder / "VOC2012/Annotations/2007_000027.xml", "x.jpg", objects)
     part = parts.build("sim_adapters", "voc", **{**written, **settings})
-    return part.read(part.index()[0])
+    return part.read(part.index()[0]), dict(part.dropped)
 
 
 def test_boxes_lose_one_at_their_first_corner_only(tmp_path: Path) -> None:
@@ -59,11 +66,12 @@ def test_a_box_of_one_pixel_is_one_pixel(tmp_path: Path) -> None:
     assert [o.box_xyxy for o in frame.objects] == [(0, 0, 1, 1)]
 
 
-def test_boxes_are_clipped_and_those_outside_dropped(tmp_path: Path) -> None:
-    frame = one_frame(
+def test_boxes_are_clipped_and_those_outside_dropped_and_counted(tmp_path: Path) -> None:
+    frame, dropped = one_frame_and_dropped(
         tmp_path, tag_object("car", (-4, 30.5, 60, 90)), tag_object("car", (49, 1, 60, 9))
     )
     assert [o.box_xyxy for o in frame.objects] == [(0, 29.5, 48, 32)]
+    assert dropped == {"boxes outside the picture": 1}
 
 
 def test_torchvision_reads_the_same_objects(tmp_path: Path) -> None:
@@ -124,9 +132,12 @@ def test_flags_of_0_are_shares_of_0_and_flags_of_1_are_unknown(tmp_path: Path) -
 def test_words_mean_what_the_setting_says(tmp_path: Path) -> None:
     objects = (tag_object("Lorry", CAR_BOX), tag_object("ego_car", CAR_BOX))
     classes = {"lorry": "truck", "Ego car": "ignore"}
-    frame = one_frame(tmp_path, *objects, classes=classes, mask_classes={})
+    frame, dropped = one_frame_and_dropped(
+        tmp_path, *objects, classes=classes, mask_classes={}
+    )
     assert [o.category for o in frame.objects] == [SceneClass.TRUCK]
     assert frame.label_space == {SceneClass.TRUCK}
+    assert dropped == {"objects to be ignored": 1}
 
 
 def test_an_unknown_word_is_refused_with_the_cure(tmp_path: Path) -> None:
