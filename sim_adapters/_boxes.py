@@ -8,12 +8,9 @@ from parhelion.pipeline.layers import Box, clip_box
 from parhelion.pipeline.scene_class import SceneClass
 
 
-def kept_box(
-    box: Box, category: SceneClass, size: tuple[int, int], name: str, dropped: Counter[str]
-) -> Box | None:
-    """The part of `box` (x0, y0, x1, y1), pixels, inside a picture of `size` (height, width).
+def box_inside(box: Box, width: int, height: int, name: str) -> Box | None:
+    """The part of `box` (x0, y0, x1, y1), pixels, inside a picture; None where there is none.
 
-    None, and counted in `dropped`, where there is no such part or the object is to be ignored.
     Raises BadFrame that names `name` for a box that is inside out or not finite.
     """
     x0, y0, x1, y1 = box
@@ -22,11 +19,22 @@ def kept_box(
     if x1 < x0 or y1 < y0:
         sentence = f"{name}: wanted a box with its corners in order, got {box}"
         raise BadFrame(Reason.EMPTY_BOX, sentence)
-    left, top, right, bottom = inside = clip_box(box, size[1], size[0])
+    left, top, right, bottom = inside = clip_box(box, width, height)
+    return inside if right > left and bottom > top else None
+
+
+def kept_box(
+    box: Box, category: SceneClass, size: tuple[int, int], name: str, dropped: Counter[str]
+) -> Box | None:
+    """The part of an object's box inside a picture of `size` (height, width).
+
+    None, and counted in `dropped`, where there is no such part or the object is to be ignored.
+    Raises BadFrame as `box_inside` does.
+    """
+    inside = box_inside(box, size[1], size[0], name)
     if category is SceneClass.IGNORE:
         dropped["objects to be ignored"] += 1
         return None
-    if right <= left or bottom <= top:
+    if inside is None:
         dropped["boxes outside the picture"] += 1
-        return None
     return inside
