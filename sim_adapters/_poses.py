@@ -44,6 +44,12 @@ def rigid(values: NDArray[np.float64], name: str) -> NDArray[np.float64]:
     return pose
 
 
+def inverse(pose: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The pose (4, 4) that leads back."""
+    back: NDArray[np.float64] = np.linalg.inv(pose).astype(np.float64)
+    return back
+
+
 def pinhole(focal_x: float, focal_y: float, x: float, y: float, name: str) -> NDArray[np.float64]:
     """Intrinsics (3, 3) of focal lengths and principal point, pixels. Raises BadFrame."""
     if not (focal_x > 0 and focal_y > 0):

@@ -27,11 +27,11 @@ from parhelion.pipeline.provenance import Kind
 from parhelion.pipeline.scene_class import SceneClass
 from parhelion.sim_adapters import _documents as documents
 from parhelion.sim_adapters._about import About
-from parhelion.sim_adapters._boxes import box_inside
+from parhelion.sim_adapters._boxes import kept_box
 from parhelion.sim_adapters._class_tables import codes, stencil_of
 from parhelion.sim_adapters._condition_words import conditions_in
 from parhelion.sim_adapters._listing import files_under, folders_under
-from parhelion.sim_adapters._poses import FLIP_Y_AND_Z, numbers, pinhole, rigid
+from parhelion.sim_adapters._poses import FLIP_Y_AND_Z, inverse, numbers, pinhole, rigid
 from parhelion.sim_adapters._recordings import Content, Entry, Recordings, RecordingsConfig
 from parhelion.sim_adapters._source_files import SourceFiles
 from parhelion.sim_adapters._viper_tables import (
@@ -190,7 +190,7 @@ class Viper(Recordings):
         if abs(focal_x - focal_y) > PIXEL_ASPECT_SLACK * focal_y:
             sentence = f"{what}: wanted a projection for {width}x{height}, got other proportions"
             raise BadFrame(Reason.BAD_CAMERA, sentence)
-        return Camera(intrinsics=intrinsics, camera_to_world=np.linalg.inv(view) @ FLIP_Y_AND_Z)
+        return Camera(intrinsics=intrinsics, camera_to_world=inverse(view) @ FLIP_Y_AND_Z)
 
     def _objects(
         self,
@@ -222,10 +222,9 @@ class Viper(Recordings):
         for code, row in rows.items():
             x0, y0, x1, y1 = (float(row[i]) for i in order)
             what = f"{name} (box_order {self.config.box_order})"
-            box = box_inside((x0, y0, x1, y1), image.shape[1], image.shape[0], what)
-            if box is None:
-                self.dropped["boxes outside the picture"] += 1
-            else:
+            corners = (x0, y0, x1, y1)
+            box = kept_box(corners, _category(code), image.shape[:2], what, self.dropped)
+            if box is not None:
                 found[code] = box
         return found
 
