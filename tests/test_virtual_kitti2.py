@@ -175,7 +175,7 @@ def test_boxes_outside_are_dropped_and_counted(folder: Path) -> None:
         ("bbox", ("left right", "left top"), Reason.BAD_METADATA, "bbox.txt: wanted the columns"),
         ("bbox", ("0 0 4 20", "x 0 4 20"), Reason.BAD_METADATA, "start with frame and camera"),
         ("info", ("Truck", "Tank"), Reason.UNKNOWN_CLASS, "Tank"),
-        ("pose", ("8.0", "inf"), Reason.BAD_METADATA, "finite"),
+        ("pose", ("48.0", "inf"), Reason.BAD_METADATA, "finite"),
         ("intrinsic", ("40.0", "-40.0"), Reason.BAD_CAMERA, "above 0"),
         ("intrinsic", ("0 0 40.0", "7 0 40.0"), Reason.BAD_CAMERA, "a row for frame 0"),
         ("extrinsic", ("0 0 1 0", "0 0 2 0"), Reason.BAD_CAMERA, "rotation"),
