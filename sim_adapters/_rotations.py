@@ -1,0 +1,22 @@
+"""Rotations that strangers wrote as quaternions."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.spatial.transform import Rotation
+
+from parhelion.pipeline.bad_frame import BadFrame, Reason
+
+
+def rotation_matrices(
+    quaternions: ArrayLike, name: str, *, scalar_first: bool
+) -> NDArray[np.float64]:
+    """Quaternions (n, 4), w first or last -> matrices (n, 3, 3). Raises BadFrame for zeros."""
+    values = np.asarray(quaternions, dtype=np.float64).reshape(-1, 4)
+    norms = np.linalg.norm(values, axis=1)
+    if not (np.isfinite(norms) & (norms > 1e-6)).all():
+        sentence = f"{name}: wanted quaternions of a rotation, got {values[~(norms > 1e-6)][:1]}"
+        raise BadFrame(Reason.BAD_METADATA, sentence)
+    matrices: NDArray[np.float64] = Rotation.from_quat(
+        values, scalar_first=scalar_first
+    ).as_matrix()
+    return matrices
