@@ -16,12 +16,13 @@ stands beside it. Point clouds are not read.
 """
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from parhelion.pipeline.bad_frame import BadFrame, Reason
 from parhelion.pipeline.contracts import PartConfig
@@ -32,7 +33,7 @@ from parhelion.pipeline.scene_class import SceneClass
 from parhelion.pipeline.seeds import digest
 from parhelion.sim_adapters import _documents as documents
 from parhelion.sim_adapters._about import About
-from parhelion.sim_adapters._boxes import box_inside
+from parhelion.sim_adapters._boxes import kept_box
 from parhelion.sim_adapters._class_tables import stencil_of
 from parhelion.sim_adapters._grouping import GroupedConfig
 from parhelion.sim_adapters._listing import files_under
@@ -128,7 +129,7 @@ class Kitti(Recordings):
 
     @cached_property
     def _calib_is_inside(self) -> bool:
-        folder = self.root / self.config.split / "calib"
+        folder: Path = self.root / self.config.split / "calib"
         return folder.resolve().is_relative_to(self.root.resolve())
 
     @cached_property
@@ -154,7 +155,12 @@ class Kitti(Recordings):
         elif "label_2" in files:
             name = files.names["label_2"]
             rows = [line.split() for line in files.text("label_2").splitlines() if line.strip()]
-            made = (_object(row, image, known.get("camera"), name) for row in rows)
+            self.dropped["DontCare regions"] += sum(row[0] == REGION for row in rows)
+            made = (
+                _object(row, image.shape[:2], known.get("camera"), name, self.dropped)
+                for row in rows
+                if row[0] != REGION
+            )
             known["objects"] = tuple(o for o in made if o is not None)
             known["label_space"] = frozenset(CLASSES.values())
         return Content(image=image, **known)
@@ -192,11 +198,13 @@ def _boxed(instances: Instances, name: str) -> tuple[SceneObject, ...]:
 
 
 def _object(
-    row: Sequence[str], image: NDArray[np.uint8], camera: Camera | None, name: str
+    row: Sequence[str],
+    size: tuple[int, int],
+    camera: Camera | None,
+    name: str,
+    dropped: Counter[str],
 ) -> SceneObject | None:
-    """One line of labels; None for a region, or for a box outside the picture."""
-    if row[0] == REGION:
-        return None
+    """One line of labels; None, and counted, for a box outside the picture."""
     if row[0] not in CLASSES:
         wanted = ", ".join((*CLASSES, REGION))
         raise BadFrame(Reason.UNKNOWN_CLASS, f"{name}: wanted one of {wanted}, got {row[0]!r:.40}")
@@ -204,7 +212,7 @@ def _object(
         wanted = f"{COLUMNS} columns"
         raise BadFrame(Reason.BAD_METADATA, f"{name}: wanted {wanted}, got {len(row)}")
     truncated, _, _, x0, y0, x1, y1, tall, _, _, x, y, z, _ = _numbers(row[1:COLUMNS], name)
-    box = box_inside((x0, y0, x1, y1), image.shape[1], image.shape[0], name)
+    box = kept_box((x0, y0, x1, y1), CLASSES[row[0]], size, name, dropped)
     if box is None:
         return None
     ahead = z - (0.0 if camera is None else float(camera.camera_to_world[2, 3]))

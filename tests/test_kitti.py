@@ -56,6 +56,12 @@ def test_a_label_is_read_by_its_columns(folder: Path) -> None:
     assert SceneClass.ROAD not in frame.label_space
 
 
+def test_what_is_left_out_is_counted(folder: Path) -> None:
+    source = adapter(folder)
+    source.read(source.index()[0])
+    assert source.dropped == {"DontCare regions": 1, "boxes outside the picture": 1}
+
+
 def test_a_place_projects_as_the_whole_of_p2_projects_it(folder: Path) -> None:
     frame = frames(folder)["training/000000"]
     assert frame.camera is not None
