@@ -96,6 +96,12 @@ def audit(config: Config, out: Out = None, workers: Workers = 2) -> None:
 
 
 @app.command()
+def budget(config: Config, out: Out = None, workers: Workers = 2) -> None:
+    """Trains on more and more source frames, and tells from where on more stop helping."""
+    _augment(_load(config), out, workers, until="budget")
+
+
+@app.command()
 def fit(config: Config, out: Out = None, workers: Workers = 2) -> None:
     """Fits the generators and the gate on training groups."""
     _augment(_load(config), out, workers, until="fit")

@@ -2,6 +2,7 @@
 
 import logging
 
+from parhelion.pipeline.budget import TooFewFrames
 from parhelion.pipeline.plan_requests import NoParent
 from parhelion.pipeline.pretrained import WeightsMissing
 from parhelion.pipeline.readiness import NotReady
@@ -20,6 +21,7 @@ CURABLE = (
     NoParent,
     NotReady,
     RunFolderBusy,
+    TooFewFrames,
     WeightsMissing,
     WrongCommand,
 )

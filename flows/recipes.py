@@ -85,7 +85,39 @@ def demo_preview() -> RunConfig:
     )
 
 
-RECIPES: dict[str, Callable[[], RunConfig]] = {"demo": demo, "demo-preview": demo_preview}
+def simulated_budget() -> RunConfig:
+    """The experiment of Driving in the Matrix on our own street: how many frames are enough?
+
+    Judge frames are of unseen streets in the path tracer's highest fidelity. They come from the
+    same simulator, so the curve says nothing of real streets.
+    """
+    frames: dict[str, Any] = {"width": 192, "height": 108, "samples": 8}
+    shots = (CLEAR_DAY[1], *WANTED)
+    return RunConfig(
+        name="simulated-budget",
+        title="How the score of a downstream model grows with the number of simulated frames",
+        sources=(
+            _street(Role.SOURCE, shots, frames, scenes=100, first=0, views=4),
+            _street(
+                Role.JUDGE,
+                (("Clear", 12.0), *JUDGED),
+                {**frames, "quality": "judge"},
+                scenes=12,
+                first=300,
+                views=1,
+                every=True,
+            ),
+        ),
+        generators=(DrawConfig(generator="weather"),),
+        splits=SplitFractions(train=1, validation=0, test=0),
+    )
+
+
+RECIPES: dict[str, Callable[[], RunConfig]] = {
+    "demo": demo,
+    "demo-preview": demo_preview,
+    "simulated-budget": simulated_budget,
+}
 
 
 def load_config(name_or_path: str) -> RunConfig:

@@ -105,7 +105,7 @@ def scores(cells: Mapping[str, CellCounts]) -> tuple[SliceScore, ...]:
     """IoU per cell and class with its jackknife interval over groups."""
     found = []
     for cell, c in cells.items():
-        value, without = _values(c.counts), _leave_one_out(c.counts)
+        value, without = values(c.counts), leave_one_out(c.counts)
         for k, name in _slices(c, value):
             found.append(
                 SliceScore(
@@ -132,9 +132,9 @@ def compare(
         t = treated.get(cell)
         if t is None or t.groups != b.groups or t.classes != b.classes:
             raise ValueError(f"arms compare on the same judge frames and classes; {cell} differs")
-        before, after = _values(b.counts), _values(t.counts)
+        before, after = values(b.counts), values(t.counts)
         difference = after - before
-        without = _leave_one_out(t.counts) - _leave_one_out(b.counts)
+        without = leave_one_out(t.counts) - leave_one_out(b.counts)
         for k, name in _slices(b, before):
             value = float(difference[k])
             p_values.append(jackknife_p(value, without[:, k]))
@@ -189,7 +189,7 @@ def _frame_counts(segmenter: Segmenter, frame: Frame) -> Counts:
     return np.stack([np.diag(table), table.sum(axis=1), table.sum(axis=0)], axis=1)
 
 
-def _values(counts: NDArray[np.integer]) -> Values:
+def values(counts: NDArray[np.integer]) -> Values:
     """IoU per class and, last, its mean over the classes that are there, (..., C + 1)."""
     per_class = iou(counts.sum(axis=-3))
     there = np.isfinite(per_class)
@@ -198,9 +198,9 @@ def _values(counts: NDArray[np.integer]) -> Values:
     return np.concatenate([per_class, mean[..., None]], axis=-1)
 
 
-def _leave_one_out(counts: Counts) -> Values:
-    """(G, C + 1): `_values` without each group."""
-    return _values((counts.sum(axis=0) - counts)[:, None])
+def leave_one_out(counts: Counts) -> Values:
+    """(G, C + 1): `values` without each group."""
+    return values((counts.sum(axis=0) - counts)[:, None])
 
 
 def _slices(c: CellCounts, value: Values) -> Sequence[tuple[int, str]]:

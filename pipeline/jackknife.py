@@ -19,7 +19,7 @@ def jackknife_interval(
 
     None also where a value without a group is not finite.
     """
-    error = _error(leave_one_out)
+    error = jackknife_error(leave_one_out)
     if error is None:
         return None
     reach = float(stats.t.ppf((1 + level) / 2, len(leave_one_out) - 1)) * error
@@ -31,7 +31,7 @@ def jackknife_p(value: float, leave_one_out: NDArray[np.float64]) -> float | Non
 
     None where there is no interval.
     """
-    error = _error(leave_one_out)
+    error = jackknife_error(leave_one_out)
     if error is None:
         return None
     if error == 0:
@@ -39,7 +39,7 @@ def jackknife_p(value: float, leave_one_out: NDArray[np.float64]) -> float | Non
     return float(2 * stats.t.sf(abs(value) / error, len(leave_one_out) - 1))
 
 
-def _error(leave_one_out: NDArray[np.float64]) -> float | None:
+def jackknife_error(leave_one_out: NDArray[np.float64]) -> float | None:
     """The standard error; None where groups are too few or a value is not finite."""
     groups = len(leave_one_out)
     if groups < FEWEST_GROUPS or not np.isfinite(leave_one_out).all():

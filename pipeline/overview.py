@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pydantic import BaseModel, ConfigDict
 
 from parhelion.pipeline.bias import Census
+from parhelion.pipeline.budget_curve import BudgetCurve
 from parhelion.pipeline.conditions import Weather
 from parhelion.pipeline.contracts import FrameKey
 from parhelion.pipeline.ingest import CLASS, DROPPED
@@ -116,6 +117,34 @@ def audit_tables(census: Census, config: PlanConfig) -> tuple[Table, ...]:
         ),
     )
     return *held, missing
+
+
+def budget_tables(curve: BudgetCurve) -> tuple[Table, ...]:
+    """The score of every number of simulated frames, and how far behind the largest it is."""
+    points = Table(
+        title=f"score by simulated frames, {curve.steps} steps each",
+        columns=("frames", "groups", "mean IoU", "95 % interval", "the largest is better by", "q"),
+        rows=tuple(
+            (
+                str(p.frames),
+                str(p.groups),
+                f"{p.iou:.1%}",
+                _interval(p.interval),
+                f"{p.behind:.1%}" + (f" ({_interval(p.behind_interval)})" if p.q else ""),
+                "" if p.q is None else f"{p.q:.3f}",
+            )
+            for p in curve.points
+        ),
+    )
+    cells = Table(
+        title="mean IoU by conditions of the judge frames",
+        columns=("conditions", *(str(p.frames) for p in curve.points)),
+        rows=tuple(
+            (cell, *(f"{dict(p.by_cell)[cell]:.1%}" for p in curve.points))
+            for cell, _ in curve.points[0].by_cell
+        ),
+    )
+    return points, cells
 
 
 def _axis_table(axis: str, rows: Sequence[RepresentationRow]) -> Table:

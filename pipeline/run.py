@@ -15,7 +15,7 @@ from parhelion.pipeline.engine import Executor
 from parhelion.pipeline.files import discard, model_from, replacing, sha256_of, write_json
 from parhelion.pipeline.judging import gate_of
 from parhelion.pipeline.manifest import MANIFEST, Manifest, verify
-from parhelion.pipeline.overview import Table, audit_tables, ingest_tables
+from parhelion.pipeline.overview import Table, audit_tables, budget_tables, ingest_tables
 from parhelion.pipeline.packages import BYTE_PACKAGES
 from parhelion.pipeline.provenance import version_of
 from parhelion.pipeline.quarantine_table import write_quarantine
@@ -46,6 +46,7 @@ class Outcome(BaseModel):
     report: str = ""
     quarantine: str = ""  # of a run that is cut short; a whole one has it in its dataset
     rows: int = 0
+    found: str = ""  # what an experiment says, in a sentence
     tables: tuple[Table, ...] = ()  # what a run that is cut short found
 
     @property
@@ -56,6 +57,7 @@ class Outcome(BaseModel):
             "dataset": self.dataset,
             "manifest": self.manifest_sha256,
             "quarantine": self.quarantine,
+            "found": self.found,
         }
         return {name: value for name, value in told.items() if value}
 
@@ -118,6 +120,10 @@ def _augment(session: Session, until: Until, made_from: str) -> Outcome:
     unfinished = Outcome(made_from=made_from, quarantine=refused)
     if until is Until.INGEST:
         return unfinished.model_copy(update={"tables": ingest_tables(ingested)})
+    if until is Until.BUDGET:
+        curve = steps.budget_step(session, ingested)
+        told = {"tables": budget_tables(curve), "found": curve.sentence}
+        return unfinished.model_copy(update=told)
     before = steps.audit_step(session, "audit", ingested.of(Role.SOURCE, Role.TARGET))
     if until is Until.AUDIT:
         tables = audit_tables(before.census, session.config.plan)

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, JsonValue, model_validator
 
 from parhelion.pipeline import parts
+from parhelion.pipeline.budget import BudgetConfig
 from parhelion.pipeline.contracts import PartConfig
 from parhelion.pipeline.downstream import DownstreamConfig
 from parhelion.pipeline.features import INCEPTION
@@ -91,6 +92,7 @@ class RunConfig(PartConfig):
     gate: GateConfig | None = GateConfig()
     scores: ScoresConfig | None = ScoresConfig()
     downstream: DownstreamConfig | None = DownstreamConfig()
+    budget: BudgetConfig = BudgetConfig()  # of `parhelion budget`
     storage: StorageConfig = StorageConfig()
 
     @model_validator(mode="after")

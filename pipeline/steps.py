@@ -13,6 +13,7 @@ from pathlib import Path
 
 from parhelion.pipeline import audit as audits
 from parhelion.pipeline import (
+    budget,
     fitting,
     gate_fitting,
     ingest,
@@ -20,6 +21,7 @@ from parhelion.pipeline import (
     scoring,
     uplift_check,
 )
+from parhelion.pipeline.budget_curve import BudgetCurve
 from parhelion.pipeline.contracts import FrameKey, Generator
 from parhelion.pipeline.downstream import DownstreamConfig, DownstreamResult
 from parhelion.pipeline.engine import Spec
@@ -38,6 +40,7 @@ class Until(StrEnum):
     """The last step of a run that is cut short."""
 
     INGEST = "ingest"
+    BUDGET = "budget"  # an experiment of its own, on what was read
     AUDIT = "audit"
     FIT = "fit"
     GENERATE = "generate"
@@ -95,6 +98,20 @@ def ingest_step(session: Session) -> Ingested:
     for receipt in session.run("ingest", chunks):
         receipts.setdefault(role_of[receipt.stage], []).append(receipt)
     return Ingested(session.folder.path, receipts)
+
+
+def budget_step(session: Session, ingested: Ingested) -> BudgetCurve:
+    """Models of more and more source frames, judged on frames of other groups."""
+    source, config = ingested.of(Role.SOURCE), session.config.budget
+    keys = ingested.frames(Role.SOURCE).keys
+    arms = budget.arm_specs(config, source, keys, session.config.seed)
+    chunks = session.chunks(budget.arm_stage(), arms, budget.ARM_WORK, budget.ARM_FILE)
+    models = session.run("train", chunks)
+    spec = budget.curve_spec(arms, models, _judges(ingested))
+    stage = budget.curve_stage()
+    chunks = session.chunks(stage, [spec], budget.CURVE_WORK, budget.CURVE_FILE)
+    (receipt,) = session.run("judge", chunks)
+    return budget.read_curve(receipt, session.folder.path)
 
 
 def audit_step(session: Session, name: str, receipts: Sequence[Receipt]) -> audits.Audit:
