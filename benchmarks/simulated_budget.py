@@ -1,8 +1,8 @@
 """Downstream score against the number of simulated frames, as in Driving in the Matrix.
 
-The recipe `simulated-budget` through the run engine, so a stopped run goes on: 25 to 400 frames of our
-own street in five conditions, three seeds, equal steps, judged on unseen streets in the path tracer's
-highest fidelity. No bar: it is told where more frames stop helping, with intervals.
+The recipe `simulated-budget` through the run engine, so a stopped run goes on: 25 to 400 frames of
+our own street in five conditions, three seeds, equal steps, judged on unseen streets in the path
+tracer's highest fidelity. No bar: it is told where more frames stop helping, with intervals.
 """
 
 import sys
@@ -53,9 +53,9 @@ def figures_of(curve: BudgetCurve) -> dict[str, Figure]:
         found[f"{curve.points[-1].frames} better than {p.frames} by"] = Figure(
             value=p.behind, interval=p.behind_interval, note=note
         )
-    found["saturated at"] = Figure(
-        value=curve.saturated_at or float("inf"), unit="frames", note=curve.sentence
-    )
+    flat = curve.saturated_at
+    name = "still rising at" if flat is None else "saturated at"
+    found[name] = Figure(value=flat or curve.points[-1].frames, unit="frames", note=curve.sentence)
     return found
 
 
