@@ -97,7 +97,8 @@ def decode_image(
                 f"orientation {orientation}: turn its pixels and drop the tag",
             )
         picture.load()
-        return np.ascontiguousarray(_rgb(ImageOps.exif_transpose(picture), name))
+        turned = picture if orientation == 1 else ImageOps.exif_transpose(picture)
+        return np.ascontiguousarray(_rgb(turned, name))
 
 
 def decode_ids(data: bytes, name: str, max_pixels: int) -> NDArray[Any]:
@@ -232,7 +233,9 @@ def _rgb(picture: Image.Image, name: str) -> NDArray[np.uint8]:
         raise BadFrame(
             Reason.WRONG_TYPE, f"{name}: wanted an image of 8 or 16 bits, got floating point"
         )
-    return np.asarray(picture.convert("RGBA" if picture.mode == "P" else "RGB"))[..., :3]
+    if picture.mode != "RGB":
+        picture = picture.convert("RGBA" if picture.mode == "P" else "RGB")
+    return np.asarray(picture)[..., :3]
 
 
 @contextmanager
