@@ -37,6 +37,9 @@ def stencil_of_colours(
     pixels: NDArray[np.uint8], classes: Mapping[Colour, SceneClass], name: str
 ) -> Stencil:
     """Colours (H, W, 3) -> SceneClass ids (H, W) uint8. Raises BadFrame for a strange colour."""
+    if pixels.dtype != np.uint8:
+        got = f"{8 * pixels.dtype.itemsize}"
+        raise BadFrame(Reason.WRONG_TYPE, f"{name}: wanted 8 bits a channel, got {got}")
     made: Stencil = _colour_table(tuple(classes.items()))[codes(pixels)]
     strange = made == NOT_A_CLASS
     if strange.any():
@@ -46,9 +49,12 @@ def stencil_of_colours(
 
 
 def codes(pixels: NDArray[np.uint8]) -> NDArray[np.int32]:
-    """Colours (H, W, 3) -> one number each (H, W): R * 65536 + G * 256 + B."""
-    r, g, b = (pixels[..., i].astype(np.int32) for i in range(3))
-    return (r << 16) | (g << 8) | b
+    """Colours (H, W, 3) uint8 -> one number each (H, W): R * 65536 + G * 256 + B."""
+    rgb = np.ascontiguousarray(pixels[..., :3])
+    # In memory B G R A is the number itself, but for A: four bytes at a time, not one by one.
+    found: NDArray[np.int32] = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGRA).view("<i4")[..., 0]
+    found &= 0xFFFFFF
+    return found
 
 
 @lru_cache(maxsize=64)
