@@ -19,7 +19,6 @@ from functools import lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from parhelion.pipeline.bad_frame import BadFrame, Reason
@@ -165,7 +164,10 @@ class VirtualKitti2(Recordings):
     def content(self, entry: Entry, files: SourceFiles) -> Content:
         _, variation, camera_name, number = entry.native_id.split("/")
         image = files.image()
-        stencil = _stencil(files) if "stencil" in files else None
+        stencil = None
+        if "stencil" in files:
+            pixels = files.channels("stencil")
+            stencil = stencil_of_colours(pixels, BY_COLOUR, files.names["stencil"])
         tables = self._tables(tuple((t, files.names[t]) for t in TABLES if t in files))
         view = _view(camera_name, number)
         files.count_in([tables.lines(view), sorted(tables.labels.items())])
@@ -251,14 +253,6 @@ def _view(camera: str, number: str) -> View:
         wanted = "names such as Camera_0/rgb_00000"
         raise BadFrame(Reason.BAD_METADATA, f"{camera}/{number}: wanted {wanted}")
     return int(number), int(camera_id)
-
-
-def _stencil(files: SourceFiles) -> NDArray[np.uint8]:
-    pixels, name = files.channels("stencil"), files.names["stencil"]
-    if pixels.dtype != np.uint8:
-        sentence = f"{name}: wanted colours of 8 bits a channel, got {pixels.dtype}"
-        raise BadFrame(Reason.WRONG_TYPE, sentence)
-    return stencil_of_colours(pixels, BY_COLOUR, name)
 
 
 def _depth(files: SourceFiles) -> Depth:
