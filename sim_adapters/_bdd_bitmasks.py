@@ -4,7 +4,8 @@ R = class, G = truncated << 3 | occluded << 2 | crowd << 1 | ignored, id = B * 2
 drops alpha, or multiplies by it, loses ids.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import cast
 
 import cv2
 import numpy as np
@@ -62,7 +63,7 @@ Bitmask = NDArray[np.uint8]  # (H, W, 4)
 
 def bitmask_classes(bitmask: Bitmask, classes: Mapping[int, SceneClass], name: str) -> Stencil:
     """The stencil (H, W) uint8. Raises BadFrame for a class id outside the table."""
-    return stencil_of(_channel(bitmask, 0, name), classes, name)
+    return stencil_of(_channels(bitmask, name)[0], classes, name)
 
 
 def bitmask_things(
@@ -72,11 +73,11 @@ def bitmask_things(
 
     Raises BadFrame for a class outside the table, a thing without id and an id of two classes.
     """
-    bitmask_classes(bitmask, classes, name)
-    r, g, b, a = (_channel(bitmask, i, name) for i in range(4))
-    single = (r >= first_thing) & ((g & CROWD_OR_IGNORED) == 0)
-    keys = cv2.merge([a, b, g & FLAGS | r << 4, r >> 4]).view(np.int32)[..., 0]
-    keys = np.where(single, keys, 0)
+    r, g, b, a = _channels(bitmask, name)
+    stencil_of(r, classes, name)
+    single = ((r >= first_thing) & ((g & CROWD_OR_IGNORED) == 0)).view(np.uint8) * np.uint8(255)
+    low, high, upper, top = (c & single for c in (a, b, (g & FLAGS) | (r << 4), r >> 4))
+    keys = cv2.merge([low, high, upper, top]).view(np.int32)[..., 0]
     boxes = instance_boxes(keys)
     ids = {key & ID_BITS for key in boxes}
     if 0 in ids or len(ids) < len(boxes):
@@ -101,8 +102,9 @@ def _thing(key: int, box: Box, classes: Mapping[int, SceneClass]) -> SceneObject
     )
 
 
-def _channel(bitmask: Bitmask, i: int, name: str) -> NDArray[np.uint8]:
+def _channels(bitmask: Bitmask, name: str) -> Sequence[NDArray[np.uint8]]:
+    """R, G, B, A (H, W) each."""
     if bitmask.dtype != np.uint8 or bitmask.shape[2] != 4:
         got = f"{bitmask.shape[2]} of {bitmask.dtype}"
         raise BadFrame(Reason.WRONG_TYPE, f"{name}: wanted four channels of 8 bits, got {got}")
-    return np.ascontiguousarray(bitmask[..., i])
+    return cast(Sequence[NDArray[np.uint8]], cv2.split(bitmask))

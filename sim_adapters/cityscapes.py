@@ -211,10 +211,10 @@ class Cityscapes(Recordings):
 
 def _label_ids(
     files: SourceFiles, size: tuple[int, int]
-) -> tuple[str, NDArray[Any], NDArray[np.int32] | None] | None:
+) -> tuple[str, NDArray[Any], NDArray[Any] | None] | None:
     """Name of the labels, plain ids (H, W), and numbered ids (H, W) where they are there."""
     if "labelIds" in files:
-        numbered = files.ids("instanceIds").astype(np.int32) if "instanceIds" in files else None
+        numbered = files.ids("instanceIds") if "instanceIds" in files else None
         return files.names["labelIds"], files.ids("labelIds"), numbered
     if "polygons" in files:
         name = files.names["polygons"]
@@ -224,9 +224,9 @@ def _label_ids(
     return None
 
 
-def _things(numbered: NDArray[np.int32], name: str) -> tuple[Instances, tuple[SceneObject, ...]]:
+def _things(numbered: NDArray[Any], name: str) -> tuple[Instances, tuple[SceneObject, ...]]:
     """Ids of single things (H, W), 0 elsewhere, and those that have a class of ours."""
-    instances = np.where(numbered < PER_CLASS, 0, numbered).astype(np.int32, copy=False)
+    instances = (numbered * (numbered >= PER_CLASS)).astype(np.int32)
     things = []
     for i, box in instance_boxes(instances).items():
         if not FIRST_THING <= i // PER_CLASS <= LAST_LABEL_ID:
