@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from parhelion.pipeline.provenance import Kind
+from parhelion.pipeline.scene_class import SceneClass
 from parhelion.sim_adapters._about import About
 from parhelion.sim_adapters._class_tables import stencil_of
 from parhelion.sim_adapters._listing import files_under
@@ -22,6 +23,8 @@ from parhelion.sim_adapters._scene_vocabularies import (
 )
 from parhelion.sim_adapters._source_files import SourceFiles
 
+LICENCE_PLATE = 34  # has no id in Cityscapes itself
+CLASSES = class_table("cityscapes_label_ids") | {LICENCE_PLATE: SceneClass.IGNORE}
 FRAMES_PER_GROUP = 100  # nothing tells of scenes, but neighbours in number are neighbours in time
 
 
@@ -37,7 +40,7 @@ class PlayingForData(Recordings):
         classes={f"id {i}": c for i, c in sorted(CITYSCAPES_LABEL_IDS.items())},
         label_space=CITYSCAPES,
         unverified=(
-            "Licence plates (34) and other ids without a train class become IGNORE.",
+            f"Licence plates ({LICENCE_PLATE}) and other ids without a train class become IGNORE.",
             f"Frames are grouped by {FRAMES_PER_GROUP} neighbours in number, for want of scenes.",
         ),
     )
@@ -54,7 +57,7 @@ class PlayingForData(Recordings):
         ids = files.ids("stencil")
         return Content(
             image=files.image(),
-            stencil=stencil_of(ids, class_table("cityscapes_label_ids"), files.names["stencil"]),
+            stencil=stencil_of(ids, CLASSES, files.names["stencil"]),
             label_space=CITYSCAPES,
         )
 
