@@ -1,0 +1,184 @@
+"""COCO's annotation files: where each record lies, so that it is parsed when it is wanted."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, Field, TypeAdapter
+
+from parhelion.pipeline.bad_frame import BadFrame, Reason
+from parhelion.sim_adapters import _documents as documents
+from parhelion.sim_adapters._json_records import Span, record_spans, records
+
+_A_MASK = re.compile(rb'"segmentation"\s*:\s*[\[{]\s*[^\]\s]')  # no empty list, no null
+Id = Annotated[int, Field(ge=-(1 << 62), lt=1 << 62)]
+Pixels = Annotated[float, Field(ge=-1e6, le=1e6)]
+Count = Annotated[int, Field(ge=0, lt=1 << 40)]
+
+
+class PictureKey(BaseModel):
+    """What the index needs of a picture's record."""
+
+    id: Id
+    file_name: str
+
+
+class Attributes(BaseModel):
+    """What some writers add to a picture's record; COCO itself tells of no sky."""
+
+    weather: str = ""
+    timeofday: str = ""
+
+
+class Picture(PictureKey):
+    """An item of `images`."""
+
+    width: int | None = None
+    height: int | None = None
+    attributes: Attributes = Attributes()
+
+
+class Runs(BaseModel):
+    """A mask as runs, column after column."""
+
+    size: tuple[int, int]  # height, width
+    counts: list[Count] | str  # plain or packed
+
+
+class AnnotationKey(BaseModel):
+    """What the index needs of an annotation."""
+
+    image_id: Id
+
+
+class Annotation(AnnotationKey):
+    """An item of `annotations`: one object."""
+
+    category_id: Id
+    bbox: tuple[Pixels, Pixels, Pixels, Pixels]  # x, y, width, height, from 0
+    segmentation: list[list[Pixels]] | Runs | None = None
+    iscrowd: bool = False
+
+
+class Category(BaseModel):
+    """An item of `categories`."""
+
+    id: Id
+    name: str
+
+
+_PICTURE, _PICTURE_KEY = TypeAdapter(Picture), TypeAdapter(PictureKey)
+_ANNOTATION, _ANNOTATION_KEY = TypeAdapter(Annotation), TypeAdapter(AnnotationKey)
+_CATEGORY = TypeAdapter(Category)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CocoDocument:
+    """One file of annotations, its records not held but found again by their places."""
+
+    root: Path
+    name: str
+    categories: Mapping[int, str]
+    pictures: Mapping[str, Span]  # by file name
+    problems: Mapping[str, BadFrame]  # by what they are of
+    image_ids: NDArray[np.int64]  # (n,) of each annotation, sorted
+    spans: NDArray[np.int64]  # (n, 2) of each annotation, in the same order
+    has_masks: bool  # whether any annotation has a segmentation
+
+    def picture(self, file_name: str) -> Picture:
+        """The whole record of a picture. Raises BadFrame."""
+        (data,) = records(self.root, self.name, [self.pictures[file_name]])
+        found = documents.parse_json(data, _PICTURE, f"{self.name}, image {file_name}")
+        if found.file_name != file_name:
+            raise self._changed(file_name)
+        return found
+
+    def annotations(self, picture: Picture) -> list[Annotation]:
+        """What is annotated in a picture, in the file's order. Raises BadFrame."""
+        low, high = np.searchsorted(self.image_ids, [picture.id, picture.id + 1])
+        spans = [(int(start), int(end)) for start, end in self.spans[low:high]]
+        found = [
+            documents.parse_json(data, _ANNOTATION, f"{self.name}, annotation at byte {start}")
+            for (start, _), data in zip(spans, records(self.root, self.name, spans), strict=True)
+        ]
+        if any(one.image_id != picture.id for one in found):
+            raise self._changed(picture.file_name)
+        return found
+
+    def _changed(self, what: str) -> BadFrame:
+        sentence = f"{self.name}: wanted the file of the index, got another one at image {what}"
+        return BadFrame(Reason.BAD_METADATA, sentence)
+
+
+def read_coco(root: Path, name: str) -> CocoDocument:
+    """The document at a path relative to `root`. Raises BadFrame where it is none."""
+    spans = record_spans(root, name, "categories")
+    categories = [
+        documents.parse_json(data, _CATEGORY, f"{name}, categories")
+        for data in records(root, name, spans)
+    ]
+    problems: dict[str, BadFrame] = {}
+    pictures, picture_ids = _pictures(root, name, problems)
+    if not pictures and not problems:
+        raise BadFrame(Reason.BAD_METADATA, f"{name}: wanted pictures in `images`, got none")
+    image_ids, places, has_masks = _annotations(root, name, problems)
+    for lost in np.setdiff1d(image_ids, picture_ids).tolist():
+        sentence = f"{name}: wanted a picture {lost} for its annotations, `images` lists none"
+        problems[f"annotations of image {lost}"] = BadFrame(Reason.MISSING_FILE, sentence)
+    order = np.argsort(image_ids, kind="stable")
+    return CocoDocument(
+        root=root,
+        name=name,
+        categories={category.id: category.name for category in categories},
+        pictures=pictures,
+        problems=problems,
+        image_ids=image_ids[order],
+        spans=places[order],
+        has_masks=has_masks,
+    )
+
+
+def _pictures(
+    root: Path, name: str, problems: dict[str, BadFrame]
+) -> tuple[dict[str, Span], NDArray[np.int64]]:
+    """Places by file name, and all ids."""
+    spans = record_spans(root, name, "images")
+    found: dict[str, Span] = {}
+    ids: set[int] = set()
+    for span, data in zip(spans, records(root, name, spans), strict=True):
+        where = f"image at byte {span[0]}"
+        try:
+            key = documents.parse_json(data, _PICTURE_KEY, f"{name}, {where}")
+        except BadFrame as problem:
+            problems[where] = problem
+            continue
+        if key.file_name in found or key.id in ids:
+            sentence = f"{name}, {where}: wanted each id and file once, got {key.file_name} again"
+            problems[where] = BadFrame(Reason.DUPLICATE_ID, sentence)
+            continue
+        found[key.file_name] = span
+        ids.add(key.id)
+    return found, np.array(sorted(ids), dtype=np.int64)
+
+
+def _annotations(
+    root: Path, name: str, problems: dict[str, BadFrame]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], bool]:
+    """Image ids (n,) and places (n, 2) in the file's order, and whether any has a mask."""
+    spans = record_spans(root, name, "annotations")
+    ids = np.zeros(len(spans), dtype=np.int64)
+    readable = np.ones(len(spans), dtype=np.bool_)
+    has_masks = False
+    for i, data in enumerate(records(root, name, spans)):
+        where = f"annotation at byte {spans[i][0]}"
+        has_masks = has_masks or _A_MASK.search(data) is not None
+        try:
+            ids[i] = documents.parse_json(data, _ANNOTATION_KEY, f"{name}, {where}").image_id
+        except BadFrame as problem:
+            problems[where], readable[i] = problem, False
+    places = np.array(spans, dtype=np.int64).reshape(-1, 2)
+    return ids[readable], places[readable], has_masks
