@@ -46,7 +46,8 @@ def homes(root: Path) -> list[str]:
     """Where the layout lies: the root itself, or those of its folders that have Annotations."""
     if (root / "Annotations").is_dir():
         return [""]
-    return [f"{name}/" for name in folders_under(root) if (root / name / "Annotations").is_dir()]
+    inside = (f"{name}/" for name in folders_under(root))
+    return [home for home in inside if (root / home / "Annotations").is_dir()] or [""]
 
 
 def voc_entries(root: Path, home: str, image_set: str) -> Iterator[Entry]:
@@ -66,6 +67,10 @@ def voc_entries(root: Path, home: str, image_set: str) -> Iterator[Entry]:
             yield Entry(native_id=name, group=name, problem=problem)
             return
         stems = [line.split()[0] for line in text.splitlines() if line.strip()]
+    if not stems:
+        name = f"{home}Annotations"
+        sentence = f"{name}: wanted XML files here or names in an image set, got none"
+        yield Entry(native_id=name, group=name, problem=BadFrame(Reason.MISSING_FILE, sentence))
     for stem in stems:
         files = {
             "image": images.get(stem, f"{home}JPEGImages/{stem}.jpg"),

@@ -132,9 +132,7 @@ def test_flags_of_0_are_shares_of_0_and_flags_of_1_are_unknown(tmp_path: Path) -
 def test_words_mean_what_the_setting_says(tmp_path: Path) -> None:
     objects = (tag_object("Lorry", CAR_BOX), tag_object("ego_car", CAR_BOX))
     classes = {"lorry": "truck", "Ego car": "ignore"}
-    frame, dropped = one_frame_and_dropped(
-        tmp_path, *objects, classes=classes, mask_classes={}
-    )
+    frame, dropped = one_frame_and_dropped(tmp_path, *objects, classes=classes, mask_classes={})
     assert [o.category for o in frame.objects] == [SceneClass.TRUCK]
     assert frame.label_space == {SceneClass.TRUCK}
     assert dropped == {"objects to be ignored": 1}
@@ -182,6 +180,7 @@ def test_what_lacks_its_half_is_listed_and_refused(tmp_path: Path) -> None:
         assert refusal(settings, native_id).reason is Reason.MISSING_FILE
     bad = refusal({**settings, "image_set": "night"}, "VOC2012/ImageSets/Main/night.txt")
     assert bad.reason is Reason.MISSING_FILE
+    assert refusal({"path": tmp_path / "VOC2012/ImageSets"}, "Annotations").reason is bad.reason
 
 
 def test_groups_go_by_the_name_or_by_a_pattern(tmp_path: Path) -> None:
