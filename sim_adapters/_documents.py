@@ -68,6 +68,7 @@ def parse_xml(data: bytes, name: str) -> Element:
 def parse_table(text: str, name: str, delimiter: str = ",") -> Iterator[dict[str, str]]:
     """Rows by the header's names; runs of blanks count as one. Raises BadFrame at a torn row."""
     rows = csv.reader(text.splitlines(), delimiter=delimiter, skipinitialspace=delimiter == " ")
+    header: list[str] = []
     try:
         header = [cell.strip() for cell in next(rows, [])]
         for cells in rows:
