@@ -83,7 +83,8 @@ def bitmask_things(
     if 0 in ids or len(ids) < len(boxes):
         wanted = "an id above 0 for each thing, and one class and one set of flags for each id"
         raise BadFrame(Reason.BAD_METADATA, f"{name}: wanted {wanted}, got others")
-    things = (_thing(key, box, classes) for key, box in boxes.items())
+    in_order = sorted(boxes.items(), key=lambda item: item[0] & ID_BITS)
+    things = (_thing(key, box, classes) for key, box in in_order)
     return keys & ID_BITS, tuple(thing for thing in things if thing is not None)
 
 
