@@ -191,3 +191,10 @@ def test_a_broken_table_of_conditions_is_refused(folder: Path) -> None:
     error = refusal(folder)
     assert error.reason is Reason.BAD_METADATA
     assert "sequence, condition" in error.sentence
+
+
+def test_a_table_of_conditions_with_an_endless_header_is_refused(folder: Path) -> None:
+    (folder / "conditions.csv").write_text('"' + "x" * 200_000)
+    error = refusal(folder)
+    assert error.reason is Reason.BAD_METADATA
+    assert "conditions.csv, line 1" in error.sentence
