@@ -1,0 +1,189 @@
+"""PreSIL (Hurl et al. 2019): GTA V frames in the layout of KITTI, with the game's buffers.
+
+    object/training/image_2/000342.png    1920x1080
+    object/training/depth/000342.bin      float32, row after row: 1 near, 0 far, as the game has it
+    object/training/stencil/000342.raw    the game's byte, row after row
+    object/training/label_2/000342.txt    type truncated occluded alpha box(4) size(3) place(3) yaw
+    object/training/calib/000342.txt      P2: 3x4 projection of the camera, row after row
+
+The buffers have no header: they are of the picture's size. Depth becomes metres by the planes that
+the exporter states, 0.15 and 10,001.5 m; the formula in its tools mixes distance along the axis
+with distance along the ray, and is 1 % off at 100 m. `occluded` is a share, not KITTI's four steps.
+Places are in the camera's own axes, which are the world here. Point clouds are not read, nor are
+the instance pictures, whose ids may have lost all but eight bits. Weather and hour are not told.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
+
+import numpy as np
+
+from parhelion.pipeline.bad_frame import BadFrame, Reason
+from parhelion.pipeline.contracts import PartConfig
+from parhelion.pipeline.frame import Camera, SceneObject
+from parhelion.pipeline.provenance import Kind
+from parhelion.pipeline.scene_class import SceneClass
+from parhelion.sim_adapters._about import About
+from parhelion.sim_adapters._boxes import kept_box
+from parhelion.sim_adapters._grouping import GroupedConfig
+from parhelion.sim_adapters._gtav_depth import Planes, distances_of
+from parhelion.sim_adapters._gtav_stencil import BASES, LABEL_SPACE, classes_of
+from parhelion.sim_adapters._listing import files_under
+from parhelion.sim_adapters._recordings import Content, Entry, Recordings
+from parhelion.sim_adapters._source_files import SourceFiles
+
+PLANES = Planes.of(0.15, 10001.5)
+VERTICAL_FOV_DEG = 59.0
+COLUMNS = 15
+MOST_METRES = 1e6
+FOLDERS = {"depth": ".bin", "stencil": ".raw", "label_2": ".txt", "calib": ".txt"}
+REGION = "DontCare"
+
+CLASSES = {
+    "Car": SceneClass.CAR,
+    "Van": SceneClass.CAR,
+    "Truck": SceneClass.TRUCK,
+    "Bus": SceneClass.BUS,
+    "Tram": SceneClass.TRAIN,
+    "Railed": SceneClass.TRAIN,
+    "Motorbike": SceneClass.MOTORCYCLE,
+    "Moterbike": SceneClass.MOTORCYCLE,  # as the exporter spells some
+    "Cyclist": SceneClass.RIDER,  # its box holds the bicycle too
+    "Pedestrian": SceneClass.PERSON,
+    "Person_sitting": SceneClass.PERSON,
+    "Animal": SceneClass.ANIMAL,
+    "Trailer": SceneClass.VEHICLE,
+    "Utility": SceneClass.VEHICLE,
+    "Unknown": SceneClass.VEHICLE,  # the exporter says so of vehicles only
+    "Boat": SceneClass.OTHER,
+    "Airplane": SceneClass.OTHER,
+    "Misc": SceneClass.OTHER,
+}
+
+
+class PreSil(Recordings):
+    """GTA V frames of PreSIL, some 51,000."""
+
+    Config: ClassVar[type[PartConfig]] = GroupedConfig
+    gives: ClassVar[frozenset[str]] = frozenset(
+        {"stencil", "stencil_native", "depth", "objects", "camera"}
+    )
+    about: ClassVar[About] = About(
+        title="PreSIL",
+        kind=Kind.SIMULATED,
+        licence="captures of a commercial game; see the makers' page",
+        units={
+            "depth": "reversed-Z in raw float32; metres by planes at 0.15 and 10,001.5 m",
+            "stencil": "raw byte; low three bits tell the class, the highest the player",
+            "objects": "0-based pixels; metres to the middle of the 3D box; visibility is "
+            "1 - occluded; DontCare regions are left out",
+            "camera": "P2; the world's axes are the camera's own",
+        },
+        classes={f"stencil {i}": c for i, c in BASES.items()} | CLASSES,
+        label_space=LABEL_SPACE,
+        unverified=(
+            "Types beside KITTI's are those that its exporter names; another one is refused.",
+            "A box may end with the last pixel of its object and so be one pixel too small.",
+            "Without a calibration the camera has a vertical angle of 59 degrees.",
+            "Frames are grouped by neighbours in number, for want of scenes.",
+            "Weather was clear by default; no frame says so, and so none is stated.",
+        ),
+    )
+
+    def entries(self) -> Iterable[Entry]:
+        base = next((b for b in ("object/training", "training") if (self.root / b).is_dir()), ".")
+        found = {
+            folder: files_under(self.root, f"{base}/{folder}", suffix)
+            for folder, suffix in FOLDERS.items()
+        }
+        images = files_under(self.root, f"{base}/image_2", ".png", ".jpg")
+        told = [stems for folder, stems in found.items() if folder != "calib"]
+        for stem in sorted(set(images).union(*told)):
+            files = {"image": images.get(stem, f"{base}/image_2/{stem}.png")}
+            for folder, suffix in FOLDERS.items():
+                if found[folder]:
+                    # Named whether it is there or not: a frame without its labels is a bad frame.
+                    files[folder] = found[folder].get(stem, f"{base}/{folder}/{stem}{suffix}")
+            yield Entry(native_id=stem, group=self.config.group_of(stem), files=files)
+
+    def content(self, entry: Entry, files: SourceFiles) -> Content:
+        image = files.image()
+        size = image.shape[0], image.shape[1]
+        raw = files.numbers("stencil", np.uint8, size) if "stencil" in files else None
+        depth = farthest = None
+        if "depth" in files:
+            buffer = files.numbers("depth", np.float32, size)
+            depth, farthest = distances_of(buffer, raw, PLANES, files.names["depth"])
+        return Content(
+            image=image,
+            stencil=None if raw is None else classes_of(raw, farthest, files.names["stencil"]),
+            label_space=LABEL_SPACE,
+            stencil_native=raw,
+            depth=depth,
+            objects=self._objects(files, size) if "label_2" in files else (),
+            camera=_camera(files, size),
+        )
+
+    def _objects(self, files: SourceFiles, size: tuple[int, int]) -> tuple[SceneObject, ...]:
+        name = files.names["label_2"]
+        rows = [line.split() for line in files.text("label_2").splitlines() if line.strip()]
+        things = [row for row in rows if row[0] != REGION]
+        if len(things) < len(rows):
+            self.dropped["DontCare regions"] += len(rows) - len(things)
+        found = (self._object(row, size, name) for row in things)
+        return tuple(thing for thing in found if thing is not None)
+
+    def _object(self, row: Sequence[str], size: tuple[int, int], name: str) -> SceneObject | None:
+        """One line of labels; None, and counted, for a box outside the picture."""
+        category = CLASSES.get(row[0])
+        if category is None:
+            wanted = f"one of {', '.join((*CLASSES, REGION))}"
+            raise BadFrame(Reason.UNKNOWN_CLASS, f"{name}: wanted {wanted}, got {row[0]!r:.40}")
+        if len(row) != COLUMNS:
+            sentence = f"{name}: wanted {COLUMNS} columns, got {len(row)}"
+            raise BadFrame(Reason.BAD_METADATA, sentence)
+        numbers = _numbers(row[1:], name)
+        truncated, occluded, _, x0, y0, x1, y1, tall, _, _, x, y, z, _ = numbers
+        box = kept_box((x0, y0, x1, y1), category, size, name, self.dropped)
+        if box is None:
+            return None
+        return SceneObject(
+            category=category,
+            box_xyxy=box,
+            distance_m=z if z >= 0 else None,
+            visibility=1 - occluded if 0 <= occluded <= 1 else None,
+            truncation=truncated if 0 <= truncated <= 1 else None,
+            centre_m=(x, y - tall / 2, z),  # y points down, and the place is the bottom
+        )
+
+
+def _numbers(cells: Sequence[str], name: str) -> list[float]:
+    try:
+        values = [float(cell) for cell in cells]
+    except ValueError as error:
+        raise BadFrame(Reason.BAD_METADATA, f"{name}: wanted numbers, got {error}") from error
+    if not all(abs(value) < MOST_METRES for value in values):  # nan is never less
+        sentence = f"{name}: wanted numbers below {MOST_METRES:g}, got {' '.join(cells):.80}"
+        raise BadFrame(Reason.BAD_METADATA, sentence)
+    return values
+
+
+def _camera(files: SourceFiles, size: tuple[int, int]) -> Camera:
+    """Of P2, which has no shift here; else by the angle that the exporter states."""
+    height, width = size
+    if "calib" not in files:
+        focal = height / 2 / math.tan(math.radians(VERTICAL_FOV_DEG) / 2)
+        intrinsics = np.array([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1]])
+        return Camera(intrinsics=intrinsics, camera_to_world=np.eye(4))
+    name = files.names["calib"]
+    line = next((ln for ln in files.text("calib").splitlines() if ln.startswith("P2:")), "")
+    values = _numbers(line.split()[1:], name)
+    good = len(values) == 12 and values[0] > 0 and values[5] > 0 and values[8:11] == [0, 0, 1]
+    if not (good and values[3] == values[7] == values[11] == 0):
+        sentence = f"{name}: wanted P2: focal 0 cx 0 0 focal cy 0 0 0 1 0, got {line!r:.80}"
+        raise BadFrame(Reason.BAD_CAMERA, sentence)
+    return Camera(intrinsics=np.reshape(values, (3, 4))[:, :3], camera_to_world=np.eye(4))
+
+
+PART = PreSil
