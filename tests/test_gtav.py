@@ -1,0 +1,401 @@
+"""GTA V captures: every dialect is told from its files, read by its rules, and its traps held."""
+
+import io
+import json
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
+
+import numpy as np
+import pytest
+from PIL import Image
+from recordings import HEIGHT, WIDTH, save, street_pixels
+from recordings import gtav as written
+
+from parhelion.pipeline.bad_frame import BadFrame, Reason
+from parhelion.pipeline.conditions import TimeOfDay, Weather
+from parhelion.pipeline.frame import Frame
+from parhelion.pipeline.scene_class import SceneClass
+from parhelion.sim_adapters.gtav import WEATHERS, Gtav, GtavConfig
+
+STEM = "2018-03-30--04-05-57--208"
+
+
+def frames(folder: Path, **settings: Any) -> dict[str, Frame]:
+    adapter = Gtav(GtavConfig(path=folder, **settings))
+    return {ref.native_id: adapter.read(ref) for ref in adapter.index()}
+
+
+def refusals(folder: Path, **settings: Any) -> dict[str, BadFrame]:
+    adapter = Gtav(GtavConfig(path=folder, **settings))
+    found = {}
+    for ref in adapter.index():
+        try:
+            adapter.read(ref)
+        except BadFrame as error:
+            found[ref.native_id] = error
+    return found
+
+
+def only(found: dict[str, Any]) -> Any:
+    assert len(found) == 1, sorted(found)
+    return next(iter(found.values()))
+
+
+def holds_the_street(frame: Frame) -> None:
+    """The layers are those of the recordings, whatever file they lay in."""
+    assert frame.stencil_native is not None
+    assert frame.stencil is not None
+    assert np.array_equal(frame.stencil_native, written.stencil())
+    assert frame.depth is not None
+    finite = np.isfinite(written.depth_m())
+    assert np.array_equal(np.isposinf(frame.depth), ~finite)
+    np.testing.assert_allclose(frame.depth[finite], written.depth_m()[finite], rtol=1e-5)
+    assert (frame.stencil[:10] == SceneClass.SKY).all()
+    assert frame.stencil[20, 20] == SceneClass.VEHICLE
+    assert frame.stencil[20, 5] == SceneClass.PERSON
+
+
+def looks_like(frame: Frame, pixels: np.ndarray[Any, Any]) -> None:
+    assert np.abs(frame.image.astype(int) - pixels[..., :3]).mean() < 12  # JPEG of noise
+
+
+@pytest.fixture
+def everything(tmp_path: Path) -> dict[str, Frame]:
+    return frames(folder=written.write(tmp_path)["path"])
+
+
+def test_every_dialect_below_one_root_gives_the_same_street(everything: dict[str, Frame]) -> None:
+    assert len(everything) == 2 + 5 + 1 + 2 + 2
+    for name, frame in everything.items():
+        if name.startswith("road/"):
+            continue  # 16 bits, below
+        holds_the_street(frame)
+        assert frame.camera is not None
+        assert frame.camera.camera_to_world[:3, 3] == pytest.approx(written.CAMERA, abs=1e-3)
+
+
+def test_sixteen_bits_hold_the_street_to_their_step(everything: dict[str, Frame]) -> None:
+    frame = everything[f"road/{STEM}"]
+    finite = np.isfinite(written.depth_m())
+    assert frame.depth is not None
+    error = np.abs(frame.depth[finite] - written.depth_m()[finite])
+    assert (error < 0.6 * written.depth_m()[finite] ** 2 / (0.15 * 65535)).all()
+
+
+def test_pages_are_frames_that_share_what_is_not_weather(everything: dict[str, Frame]) -> None:
+    shots = [everything[f"shots/info0#{page}"] for page in range(5)]
+    words = ["Clear", "Clouds", "Overcast", "Raining", "Christmas"]
+    assert [shot.conditions.weather.value for shot in shots] == words
+    assert len({shot.provenance.twin_id for shot in shots}) == 1
+    assert shots[0].provenance.twin_id
+    assert len({shot.group_id for shot in shots}) == 1
+    for page, shot in enumerate(shots):
+        looks_like(shot, street_pixels(page))
+        assert np.array_equal(shot.depth, shots[0].depth)
+    assert len({shot.frame_id for shot in shots}) == 5
+
+
+def test_a_single_page_has_no_twin(everything: dict[str, Frame]) -> None:
+    assert everything[f"road/{STEM}"].provenance.twin_id == ""
+
+
+def test_groups_are_runs_and_sessions(everything: dict[str, Frame]) -> None:
+    groups = {name: frame.group_id for name, frame in everything.items()}
+    run = f"gtav/run/{written.RUN}"
+    assert groups[f"images/{written.RUN}.zip/1000.tiff"] == run
+    assert groups[f"images/{written.RUN}.zip/2000.tiff"] == run
+    assert groups[f"raw/{written.MOMENT}"] == run  # as the database says
+    assert groups["offroad/0/000007"] == groups["offroad/1/000007"]
+    assert groups[f"road/{STEM}"] != groups["road/2018-03-30--05-05-57--009"]
+
+
+def test_sessions_end_where_a_pause_is_long(tmp_path: Path) -> None:
+    stems = [f"2018-03-30--04-{minute:02}-00--000" for minute in (0, 1, 2, 30, 31)]
+    for i, stem in enumerate(stems):
+        written.write_processed(tmp_path / str(i % 2), stem, i)
+    groups = [frames(tmp_path)[f"{i % 2}/{stem}"].group_id for i, stem in enumerate(stems)]
+    assert len(set(groups[:3])) == 1
+    assert groups[3] == groups[4] != groups[0]
+    apart = frames(tmp_path, session_gap_s=30).values()
+    assert len({frame.group_id for frame in apart}) == 5
+
+
+@pytest.mark.parametrize("order", ["cds", "csd", "sdc", "dcs"])
+def test_pages_are_known_by_their_samples_not_by_their_order(order: str, tmp_path: Path) -> None:
+    (tmp_path / f"{STEM}.tiff").write_bytes(written.pages(written.colours(1), order))
+    frame = only(frames(tmp_path))
+    holds_the_street(frame)
+    looks_like(frame, street_pixels(0))
+
+
+def test_alpha_is_dropped_though_it_is_nothing(tmp_path: Path) -> None:
+    (tmp_path / f"{STEM}.tiff").write_bytes(written.pages(written.colours(1)))
+    assert only(frames(tmp_path)).image.mean() > 20
+
+
+def test_the_depth_of_a_capture_without_any_matrix_is_assumed_and_counted(tmp_path: Path) -> None:
+    (tmp_path / f"{STEM}.tiff").write_bytes(written.pages(written.colours(1)))
+    adapter = Gtav(GtavConfig(path=tmp_path))
+    frame = adapter.read(adapter.index()[0])
+    holds_the_street(frame)
+    assert frame.camera is None
+    assert adapter.dropped == {"matrices missing, the game's own planes assumed": 1}
+
+
+def test_each_frames_own_matrix_makes_its_depth(tmp_path: Path) -> None:
+    written.write_processed(tmp_path, "7", 0, floating=True)
+    record = written.snapshot("7") | {"proj_matrix": written.projection(near=1.5)}
+    (tmp_path / "7.json").write_text(json.dumps(record))
+    (tmp_path / "7-depth.tiff").write_bytes(
+        written.tiff(written.page(written.buffer(near=1.5), written.LZW, 3))
+    )
+    holds_the_street(only(frames(tmp_path)))
+
+
+def test_the_words_and_the_clock_are_kept(tmp_path: Path) -> None:
+    written.write_processed(tmp_path, STEM, 0)
+    conditions = only(frames(tmp_path)).conditions
+    assert conditions.native == "Clear; 06:27:56"
+    assert conditions.hour == pytest.approx(6.4656, abs=1e-4)
+    assert conditions.time_of_day is TimeOfDay.DAWN
+
+
+@pytest.mark.parametrize(
+    ("word", "wanted"),
+    [
+        *((weather.value.upper(), weather) for weather in set(WEATHERS.values())),
+        ("XMAS", Weather.CHRISTMAS),
+        ("christmas", Weather.CHRISTMAS),
+        ("SnowLight", Weather.SNOWLIGHT),
+        ("THUNDER", Weather.THUNDER_STORM),
+        ("Unknown", Weather.UNKNOWN),
+        ("Drizzling", Weather.UNKNOWN),
+    ],
+)
+def test_fifteen_weathers_in_any_case(word: str, wanted: Weather, tmp_path: Path) -> None:
+    written.write_processed(tmp_path, STEM, 0)
+    record = written.snapshot(STEM) | {"currentweather": word}
+    (tmp_path / f"{STEM}.json").write_text(json.dumps(record))
+    conditions = only(frames(tmp_path)).conditions
+    assert conditions.weather is wanted
+    assert conditions.native == f"{word}; 06:27:56"
+    assert len(set(WEATHERS.values())) == 15
+
+
+def test_five_pages_without_notes_are_the_weathers_of_a_shot_by_key(tmp_path: Path) -> None:
+    (tmp_path / "info3.tiff").write_bytes(written.pages(written.colours(5)))
+    found = [frame.conditions.weather for frame in frames(tmp_path).values()]
+    assert found[1] is Weather.CLOUDS
+    assert found[4] is Weather.CHRISTMAS
+    (tmp_path / "info3.tiff").write_bytes(written.pages(written.colours(2)))
+    assert {f.conditions.weather for f in frames(tmp_path).values()} == {Weather.UNKNOWN}
+
+
+def test_objects_are_the_cars_in_the_picture(tmp_path: Path) -> None:
+    written.write_processed(tmp_path, STEM, 0)
+    adapter = Gtav(GtavConfig(path=tmp_path))
+    (thing,) = adapter.read(adapter.index()[0]).objects
+    assert thing.category is SceneClass.CAR
+    assert thing.box_xyxy == pytest.approx((18, 18, 30, 26))
+    assert adapter.dropped == {"persons parked below the map": 1}
+
+
+@pytest.mark.parametrize("size", [(WIDTH // 2, HEIGHT // 2), (WIDTH * 2, HEIGHT * 2)])
+def test_buffers_of_another_size_are_fitted_by_the_nearest_pixel(
+    size: tuple[int, int], tmp_path: Path
+) -> None:
+    written.write_three_files(tmp_path, STEM)
+    layers = {"depth": written.buffer(), "stencil": written.stencil()}
+    for layer, pixels in layers.items():
+        resized = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.NEAREST))
+        written_page = written.page(resized, written.LZW, 1)
+        (tmp_path / f"{STEM}-{layer}.tiff").write_bytes(written.tiff(written_page))
+    frame = only(frames(tmp_path))
+    assert frame.stencil_native.shape == (HEIGHT, WIDTH)
+    assert set(np.unique(frame.stencil_native)) <= set(np.unique(written.stencil()))
+    assert frame.depth.shape == (HEIGHT, WIDTH)
+
+
+def test_a_buffer_of_another_view_is_refused(tmp_path: Path) -> None:
+    written.write_three_files(tmp_path, STEM)
+    square = written.page(np.zeros((WIDTH, WIDTH), np.uint8), written.LZW, 2)
+    (tmp_path / f"{STEM}-stencil.tiff").write_bytes(written.tiff(square))
+    error = only(refusals(tmp_path))
+    assert error.reason is Reason.SIZE_MISMATCH
+    assert "got 48x48" in error.sentence
+
+
+def spoilt(tmp_path: Path, change: Callable[[Path], object]) -> BadFrame:
+    """Why the first of two processed frames is refused, while the other is read."""
+    for i, stem in enumerate((STEM, "2018-03-30--04-06-57--000")):
+        written.write_processed(tmp_path, stem, i)
+    change(tmp_path / STEM)
+    adapter = Gtav(GtavConfig(path=tmp_path))
+    adapter.read(adapter.index()[1])
+    error: BadFrame = only(refusals(tmp_path))
+    return error
+
+
+def beside(path: Path, ending: str) -> Path:
+    return path.with_name(path.name + ending)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda p: beside(p, "-depth.png").unlink(), Reason.MISSING_FILE),
+        (lambda p: beside(p, "-stencil.png").unlink(), Reason.MISSING_FILE),
+        (lambda p: beside(p, ".json").unlink(), Reason.MISSING_FILE),
+        (lambda p: beside(p, ".jpg").unlink(), Reason.MISSING_FILE),
+        (lambda p: beside(p, ".json").write_text("{"), Reason.BAD_METADATA),
+        (lambda p: beside(p, ".json").write_text('{"timeofday": "25:00:00"}'), Reason.BAD_METADATA),
+        (lambda p: beside(p, ".json").write_text('{"view_matrix": [[1]]}'), Reason.BAD_METADATA),
+        (lambda p: beside(p, ".json").write_text("[" * 100_000), Reason.BAD_METADATA),
+        (lambda p: save(beside(p, "-depth.png"), written.stencil()), Reason.WRONG_TYPE),
+        (
+            lambda p: save(beside(p, "-stencil.png"), written.stencil().astype(np.uint16)),
+            Reason.WRONG_TYPE,
+        ),
+        (
+            lambda p: save(beside(p, "-stencil.png"), np.full((HEIGHT, WIDTH), 5, np.uint8)),
+            Reason.UNKNOWN_CLASS,
+        ),
+        (lambda p: beside(p, ".jpg").write_bytes(b"\xff\xd8 torn"), Reason.UNREADABLE_IMAGE),
+    ],
+)
+def test_one_bad_frame_is_refused_by_reason_and_the_rest_is_read(
+    change: Callable[[Path], object], reason: Reason, tmp_path: Path
+) -> None:
+    error = spoilt(tmp_path, change)
+    assert error.reason is reason
+    assert STEM in error.sentence
+
+
+def test_colour_pages_alone_are_no_frame(tmp_path: Path) -> None:
+    (tmp_path / f"{STEM}.tiff").write_bytes(written.pages(written.colours(1), "c"))
+    error = only(refusals(tmp_path))
+    assert error.sentence.startswith(f"{STEM}.tiff: wanted 1 page(s) of depth, got pages of colour")
+
+
+def test_directories_in_a_circle_end(tmp_path: Path) -> None:
+    data = bytearray(written.pages(written.colours(1)))
+    (first,) = struct.unpack_from("<I", data, 4)
+    (count,) = struct.unpack_from("<H", data, first)
+    struct.pack_into("<I", data, first + 2 + 12 * count, first)
+    (tmp_path / f"{STEM}.tiff").write_bytes(data)
+    assert "in a circle" in only(refusals(tmp_path)).sentence
+
+
+def test_a_page_that_says_to_be_enormous_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
+    data = written.pages(written.colours(1))
+    narrow, wide = (struct.pack("<HHII", 256, 4, 1, width) for width in (WIDTH, 100_000_000))
+    assert narrow in data or struct.pack("<HHIH", 256, 3, 1, WIDTH) in data
+    short = struct.pack("<HHIHH", 256, 3, 1, WIDTH, 0)
+    (tmp_path / f"{STEM}.tiff").write_bytes(data.replace(narrow, wide).replace(short, wide))
+    assert only(refusals(tmp_path)).reason is Reason.OVERSIZED_IMAGE
+
+
+def archive(folder: Path, members: dict[str, bytes], method: int = ZIP_STORED) -> Path:
+    path = folder / "run.zip"
+    with ZipFile(path, "w", method) as target:
+        for name, data in members.items():
+            target.writestr(ZipInfo(name), data, compress_type=method)
+    return path
+
+
+def test_members_are_read_in_memory(tmp_path: Path) -> None:
+    archive(tmp_path, {"12.tiff": written.pages(written.colours(1)), "notes.txt": b"?"})
+    holds_the_street(only(frames(tmp_path)))
+    assert [path.name for path in tmp_path.rglob("*")] == ["run.zip"]
+
+
+@pytest.mark.parametrize("method", [ZIP_STORED, ZIP_DEFLATED])
+def test_members_of_several_pages_are_several_frames(method: int, tmp_path: Path) -> None:
+    archive(tmp_path, {"12.tiff": written.pages(written.colours(3))}, method)
+    found = frames(tmp_path)
+    assert sorted(found) == [f"run.zip/12.tiff#{page}" for page in range(3)]
+    looks_like(found["run.zip/12.tiff#2"], street_pixels(2))
+
+
+@pytest.mark.parametrize("name", ["../../12.tiff", "/12.tiff", "C:/12.tiff", "..\\..\\12.tiff"])
+def test_a_member_that_leaves_the_archive_is_refused(name: str, tmp_path: Path) -> None:
+    archive(tmp_path, {name: written.pages(written.colours(1))})
+    assert only(refusals(tmp_path)).reason is Reason.PATH_ESCAPE
+
+
+def test_an_encrypted_member_is_refused(tmp_path: Path) -> None:
+    path = archive(tmp_path, {"12.tiff": written.pages(written.colours(1))})
+    data = bytearray(path.read_bytes())
+    central = data.rindex(b"PK\x01\x02")
+    data[central + 8] |= 1
+    path.write_bytes(data)
+    assert "encrypted" in only(refusals(tmp_path)).sentence
+
+
+def test_a_member_that_was_made_to_burst_is_refused(tmp_path: Path) -> None:
+    archive(tmp_path, {"12.tiff": bytes(20_000_000)}, ZIP_DEFLATED)
+    error = only(refusals(tmp_path))
+    assert error.reason is Reason.OVERSIZED_IMAGE
+    assert "got 20,000,000" in error.sentence
+
+
+def test_a_member_beyond_the_limit_of_pixels_is_refused(tmp_path: Path) -> None:
+    archive(tmp_path, {"12.tiff": written.pages(written.colours(1))})
+    assert only(refusals(tmp_path, max_pixels=100)).reason is Reason.OVERSIZED_IMAGE
+
+
+def test_a_torn_archive_is_one_bad_frame(tmp_path: Path) -> None:
+    path = archive(tmp_path, {"12.tiff": written.pages(written.colours(1))})
+    path.write_bytes(path.read_bytes()[:-30])
+    assert "wanted a whole zip archive" in only(refusals(tmp_path)).sentence
+
+
+def test_a_link_that_leads_out_of_the_root_is_refused(tmp_path: Path) -> None:
+    inside, outside = tmp_path / "in", tmp_path / "out.tiff"
+    inside.mkdir()
+    outside.write_bytes(written.pages(written.colours(1)))
+    (inside / f"{STEM}.tiff").symlink_to(outside)
+    assert only(refusals(inside)).reason is Reason.PATH_ESCAPE
+
+
+def dump_raw(folder: Path, *, as_text: bool = False, depth_scale: int = 1) -> None:
+    alpha = np.full((HEIGHT, WIDTH, 1), 10, np.uint8)  # line feeds, which text would change
+    buffers = {
+        "color": np.concatenate([street_pixels(0), alpha], axis=2),
+        "depth": written.buffer()[::depth_scale, ::depth_scale].astype("<f4"),
+        "stencil": written.stencil()[::depth_scale, ::depth_scale],
+    }
+    for name, values in buffers.items():
+        data = values.tobytes()
+        (folder / f"{name}.raw").write_bytes(data.replace(b"\n", b"\r\n") if as_text else data)
+
+
+@pytest.mark.parametrize("as_text", [False, True])
+def test_a_raw_dump_is_read_at_its_stated_size(as_text: bool, tmp_path: Path) -> None:
+    dump_raw(tmp_path, as_text=as_text)
+    frame = only(frames(tmp_path, raw_size=(WIDTH, HEIGHT)))
+    holds_the_street(frame)
+    assert np.array_equal(frame.image, street_pixels(0))
+
+
+def test_a_raw_dump_of_smaller_buffers_is_fitted(tmp_path: Path) -> None:
+    dump_raw(tmp_path, depth_scale=2)
+    frame = only(frames(tmp_path, raw_size=(WIDTH, HEIGHT)))
+    assert np.array_equal(frame.stencil_native[::2, ::2], written.stencil()[::2, ::2])
+
+
+def test_a_raw_dump_without_a_size_or_of_another_is_refused(tmp_path: Path) -> None:
+    dump_raw(tmp_path)
+    assert "state raw_size" in only(refusals(tmp_path)).sentence
+    assert only(refusals(tmp_path, raw_size=(WIDTH, HEIGHT + 1))).reason is Reason.WRONG_SHAPE
+
+
+def test_other_files_are_no_frames(tmp_path: Path) -> None:
+    save(tmp_path / "readme.png", street_pixels(0))
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "notes.txt").write_text("info0.tiff")
+    (tmp_path / "empty.zip").write_bytes(io.BytesIO(b"PK\x05\x06" + bytes(18)).getvalue())
+    assert frames(tmp_path) == {}
