@@ -33,6 +33,7 @@ class Surface:
     texture: Texture | None = None
     smooth: bool = False
     glow: Colour | None = None
+    burns: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +71,7 @@ def parts_of(pieces: Iterable[Piece], instance: int = 0) -> list[Part]:
     groups: dict[tuple[object, ...], list[Piece]] = {}
     for piece in pieces:
         s = piece.surface
-        key = (s.material, s.scene_class, s.texture, s.smooth, s.glow)
+        key = (s.material, s.scene_class, s.texture, s.smooth, s.glow, s.burns)
         groups.setdefault(key, []).append(piece)
     return [_part(group, instance) for group in groups.values()]
 
@@ -92,6 +93,7 @@ def _part(pieces: list[Piece], instance: int) -> Part:
         texture=texture,
         smooth=surface.smooth,
         glow=surface.glow,
+        burns=surface.burns,
     )
 
 

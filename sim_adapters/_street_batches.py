@@ -26,6 +26,7 @@ class Batch:
     normals: Floats | None  # (F, 3, 3) where shading is smooth
     colour: Floats  # (F, 3) linear
     glow: Floats | None  # (F, 3) radiance when the lights are on
+    burns: bool  # glows at any hour
     texture: Floats | None  # (h, w, 3) linear albedo, in place of the colour
     uv: Floats  # (F, 3, 2); metres across the ground where there is no texture
     metres_per_uv: float
@@ -41,7 +42,7 @@ def batches(geometry: Geometry) -> tuple[Batch, ...]:
         for up in (True, False):
             faces = np.flatnonzero(((normal_z > UPWARD) == up) & there)
             if len(faces):
-                key = (part.material, up, part.smooth, picture, part.glow is not None)
+                key = (part.material, up, part.smooth, picture, part.glow is not None, part.burns)
                 groups.setdefault(key, []).append((i, faces))
     return tuple(
         _batch(geometry, members, key[1] is True, key[3] is not None)
@@ -83,6 +84,7 @@ def _batch(
         else np.concatenate(
             [np.tile(np.array(p.glow, dtype=np.float32), (len(f), 1)) for p, f in parts]
         ),
+        burns=first.burns,
         texture=first.texture if picture else None,
         uv=uv,
         metres_per_uv=scale,

@@ -10,7 +10,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from parhelion.pipeline.frame import GIVES_LIGHT, IS_LIT, Camera, Depth, SceneObject
+from parhelion.pipeline.frame import GIVES_LIGHT, IS_LIT, Camera, Depth, SceneObject, with_ignored
 from parhelion.pipeline.layers import box_area, clip_box, instance_boxes
 from parhelion.pipeline.scene_class import SceneClass
 from parhelion.sim_adapters._street_geometry import (
@@ -23,6 +23,8 @@ from parhelion.sim_adapters._street_geometry import (
     embree_scene,
 )
 from parhelion.sim_adapters._street_mesh import Part, Thing, View
+from parhelion.sim_adapters._street_smoke import opaque
+from parhelion.sim_adapters._street_water import mirrored_albedo
 
 Number = TypeVar("Number", bound=np.generic)
 
@@ -38,6 +40,7 @@ class GBuffer:
 
     camera: Camera
     depth: Depth  # (H, W) metres along the optical axis; +inf = sky
+    hidden: NDArray[np.bool_]  # (H, W) where smoke lets nobody see the surface
     stencil: NDArray[np.uint8]  # (H, W)
     instances: NDArray[np.int32]  # (H, W)
     emissive: NDArray[np.uint8]  # (H, W) bits
@@ -46,6 +49,11 @@ class GBuffer:
     surfaces: Surfaces  # of H * W rays in row order
     lamp: Floats  # (H, W, 3) irradiance by artificial light
     light_shares: Floats  # (number of lights,) what each gives of it
+
+    @property
+    def depth_seen(self) -> Depth:
+        """(H, W) the depth with nan where smoke hides the surface."""
+        return np.where(self.hidden, np.float32(np.nan), self.depth)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -95,17 +103,21 @@ def gbuffer(geometry: Geometry, view: View, width: int, height: int) -> GBuffer:
     lamp = np.zeros((len(hits.t), 3), dtype=np.float32)
     lamp[met], shares = geometry.lamp_irradiance(surfaces.points[met], surfaces.normals[met])
     parts = geometry.street.parts
+    depth = _depth(hits, z_per_m).reshape(shape)
+    smoke, ways = geometry.street.smoke, directions.reshape(*shape, 3)
+    hidden = np.zeros(shape, bool) if smoke is None else opaque(smoke, camera, ways, depth)
+    classes = _table([int(p.scene_class) for p in parts], SceneClass.SKY, np.uint8)
     instances = _table([p.instance for p in parts], 0, np.int32)[surfaces.part].reshape(shape)
+    instances[hidden] = 0
     return GBuffer(
         camera=camera,
-        depth=_depth(hits, z_per_m).reshape(shape),
-        stencil=_table([int(p.scene_class) for p in parts], SceneClass.SKY, np.uint8)[
-            surfaces.part
-        ].reshape(shape),
+        depth=depth,
+        hidden=hidden,
+        stencil=with_ignored(classes[surfaces.part].reshape(shape), hidden),
         instances=instances,
-        emissive=_emissive(parts, surfaces, lamp).reshape(shape),
+        emissive=np.where(hidden, 0, _emissive(parts, surfaces, lamp).reshape(shape)),
         objects=tuple(_objects(geometry, camera, instances)),
-        rays=directions.reshape(*shape, 3),
+        rays=ways,
         surfaces=surfaces,
         lamp=lamp.reshape(*shape, 3),
         light_shares=shares,
@@ -121,7 +133,7 @@ def guides(geometry: Geometry, g: GBuffer) -> Guides:
         origins, directions, z_per_m = rays(g.camera, width, height, offset)
         hits = geometry.cast(origins, directions)
         surfaces = geometry.surfaces(hits, origins, directions)
-        albedo += surfaces.albedo / len(SUBPIXELS)
+        albedo += mirrored_albedo(geometry, surfaces, directions) / len(SUBPIXELS)
         normal += surfaces.normals / len(SUBPIXELS)
         glow += geometry.glow(surfaces) / len(SUBPIXELS)
         depths.append(_depth(hits, z_per_m).reshape(height, width))

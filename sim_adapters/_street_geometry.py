@@ -126,9 +126,17 @@ class Geometry:
     def glows(self) -> Floats:
         """(P + 1, 3) mean radiance when the lights are on; the last is what NOTHING gives."""
         dark = (0.0, 0.0, 0.0)
-        glows = np.array([p.glow or dark for p in self.street.parts] + [dark], dtype=np.float32)
+        lamps = [dark if p.burns else p.glow or dark for p in self.street.parts]
+        glows = np.array([*lamps, dark], dtype=np.float32)
         glows[self._rooms] *= ROOM_LEVEL
         return glows
+
+    @cached_property
+    def fires(self) -> Floats:
+        """(P + 1, 3) radiance of flames by night; the last is what NOTHING gives."""
+        dark = (0.0, 0.0, 0.0)
+        flames = [(p.glow or dark) if p.burns else dark for p in self.street.parts]
+        return np.array([*flames, dark], dtype=np.float32)
 
     @cached_property
     def _rooms(self) -> NDArray[np.bool_]:

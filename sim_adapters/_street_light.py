@@ -17,6 +17,7 @@ LATITUDE_DEG = 34.0  # of Los Angeles
 DECLINATION_DEG = 12.0  # of the sun on 22 April
 SOLAR_NOON_H = 12.7  # on a clock set to daylight saving time
 LAMPS_BELOW_DEG = 4.0  # lamps go on when the sun is lower
+FIRE_BY_DAY = 14.0  # times a fire's radiance by night, where all artificial light is scaled down
 LAMPS_GLOOM = 0.6  # or when clouds take more than this share of the daylight
 CONTRAST_LEFT = 0.05  # at the meteorological visibility (Koschmieder 1924; WMO's threshold)
 
@@ -57,6 +58,11 @@ class Ambience:
     def daylight(self) -> float:
         """0 in full night, 1 from a sun altitude of 8 degrees: how far eyes and cameras adapt."""
         return float(np.clip((self.sun_altitude_deg + 8) / 16, 0, 1))
+
+    @property
+    def fire(self) -> float:
+        """Factor of the radiance of flames."""
+        return 1 + (FIRE_BY_DAY - 1) * self.daylight * (1 - self.gloom)
 
     def conditions(self, driving_side: str) -> Conditions:
         """What was drawn, as the record has it."""

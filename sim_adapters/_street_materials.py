@@ -10,6 +10,7 @@ from parhelion.sim_adapters._street_batches import Batch
 from parhelion.sim_adapters._street_geometry import Floats
 from parhelion.sim_adapters._street_light import Ambience
 from parhelion.sim_adapters._street_noise import smoothstep, tile
+from parhelion.sim_adapters._street_water import RIPPLES_M, ripple_normals
 
 Plugin = dict[str, Any]  # mitsuba's own language of nested dicts
 
@@ -51,6 +52,7 @@ FINISHES: dict[str, Finish] = {
     "sign_face": Finish(0.4, 0.4),
     "dark_interior": Finish(),
 }
+WATER_ROUGHNESS = 0.03
 PAVED = frozenset({"asphalt", "paint_marking", "concrete", "stone", "brick"})
 TILE_M, TILE_PX, TILE_CELLS = 16.0, 256, 8  # the mask of puddles and snow patches
 SNOW: Plugin = {
@@ -61,12 +63,33 @@ SNOW: Plugin = {
 
 def bsdf(batch: Batch, air: Ambience) -> Plugin:
     """The reflection model of a batch in this weather. Raises KeyError for an unknown material."""
+    if batch.material == "water":
+        return water(batch, air)
     finish = FINISHES[batch.material]
     surface = _surface(batch, finish, air)
     if air.snow_cover > 0 and batch.upward:
         mask = _texture(_snow_mask(air.snow_cover, air.seed), batch)
         surface = {"type": "blendbsdf", "weight": mask, "dry": surface, "snow": SNOW}
     return {"type": "twosided", "inner": surface}
+
+
+def water(batch: Batch, air: Ambience) -> Plugin:
+    """A clear film over mud, with ripples; snow does not lie on it."""
+    normals = mi.Bitmap(np.ascontiguousarray(ripple_normals(air.seed) / 2 + np.float32(0.5)))
+    scale = batch.metres_per_uv / RIPPLES_M
+    ripples = {
+        "type": "bitmap",
+        "bitmap": normals,
+        "raw": True,
+        "to_uv": mi.ScalarTransform4f().scale([scale, scale, 1]),
+    }
+    film = {
+        "type": "roughplastic",
+        "diffuse_reflectance": _albedo(batch, 1.0),
+        "int_ior": 1.33,
+        "alpha": WATER_ROUGHNESS,
+    }
+    return {"type": "twosided", "inner": {"type": "normalmap", "normalmap": ripples, "film": film}}
 
 
 def _surface(batch: Batch, finish: Finish, air: Ambience) -> Plugin:

@@ -29,6 +29,7 @@ class Part:
     texture: NDArray[np.float32] | None = None  # (h, w, 3) linear albedo, in place of the colour
     smooth: bool = False  # share vertex normals instead of flat faces
     glow: tuple[float, float, float] | None = None  # linear radiance when the lights are on
+    burns: bool = False  # fire: glows at any hour
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -52,6 +53,16 @@ class Thing:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
+class Smoke:
+    """Round puffs of black smoke and flame; n of them. It is air, like fog, and no surface."""
+
+    centres_m: NDArray[np.float64]  # (n, 3) world
+    radii_m: NDArray[np.float64]  # (n,)
+    per_m: NDArray[np.float64]  # (n,) extinction in the middle
+    heat: NDArray[np.float64]  # (n,) 0 cold to 1 flame
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
 class View:
     """Where a camera stands: OpenCV camera_to_world (4, 4) in these world axes."""
 
@@ -68,3 +79,4 @@ class Street:
     things: tuple[Thing, ...]
     views: tuple[View, ...]
     driving_side: str  # "right" or "left"
+    smoke: Smoke | None = None

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from parhelion.pipeline.scene_class import SceneClass
 from parhelion.sim_adapters._street_assembly import Piece, moved, parts_of
-from parhelion.sim_adapters._street_mesh import Light, Part, Thing
+from parhelion.sim_adapters._street_mesh import Light, Part, Smoke, Thing
 
 BOX_MARGIN_M = 2e-3  # boxes enclose their vertices in float32 too
 
@@ -42,6 +42,8 @@ class Site:
     parts: list[Part] = field(default_factory=list)
     things: list[Thing] = field(default_factory=list)
     lights: list[Light] = field(default_factory=list)
+    fires: list[Light] = field(default_factory=list)  # never left out, however far
+    smoke: Smoke | None = None
 
     def add(self, pieces: Sequence[Piece], pose: Pose) -> None:
         """Scenery: nothing that gets a box."""
@@ -49,7 +51,7 @@ class Site:
 
     def add_thing(self, pieces: Sequence[Piece], category: SceneClass, pose: Pose) -> None:
         """A thing with an instance id of its own and a box along its own axes."""
-        instance = len(self.things) + 1
+        instance = 1 + max((thing.instance for thing in self.things), default=0)
         own = np.concatenate([p.mesh.vertices for p in pieces]).astype(np.float64)
         low, high = own.min(axis=0) - BOX_MARGIN_M, own.max(axis=0) + BOX_MARGIN_M
         corners = [
@@ -84,3 +86,8 @@ def mirrored_light(light: Light) -> Light:
     """The light in a street that drives on the left."""
     (x, y, z), (dx, dy, dz) = light.position_m, light.direction
     return replace(light, position_m=(-x, y, z), direction=(-dx, dy, dz))
+
+
+def mirrored_smoke(smoke: Smoke) -> Smoke:
+    """The smoke in a street that drives on the left."""
+    return replace(smoke, centres_m=smoke.centres_m * _MIRROR)

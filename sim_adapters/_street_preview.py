@@ -1,6 +1,7 @@
 """Quick shading of a G-buffer in numpy, for tests and previews: Lambert, sun, dome and lamps."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from parhelion.sim_adapters._street_gbuffer import GBuffer
 from parhelion.sim_adapters._street_geometry import (
@@ -8,9 +9,11 @@ from parhelion.sim_adapters._street_geometry import (
     SURFACE_OFFSET_M,
     Floats,
     Geometry,
+    Surfaces,
 )
 from parhelion.sim_adapters._street_light import Ambience
 from parhelion.sim_adapters._street_sky import key_light, sky_radiance
+from parhelion.sim_adapters._street_water import mirrored, rippled, water_rays
 from parhelion.sim_adapters._street_weather import covered
 
 SNOW_ALBEDO = 0.82
@@ -20,20 +23,51 @@ HORIZON_M = 1e4
 
 def shade(geometry: Geometry, g: GBuffer, air: Ambience) -> Floats:
     """Linear radiance (H, W, 3) without fog, rain or falling snow."""
-    height, width = g.depth.shape
-    radiance = np.zeros((height * width, 3), dtype=np.float32)
     directions = g.rays.reshape(-1, 3)
-    met = g.surfaces.part != NOTHING
+    radiance = _outgoing(geometry, g.surfaces, directions, g.lamp.reshape(-1, 3), air)
+    water = water_rays(geometry, g.surfaces)
+    if len(water):
+        radiance[water] = _mirroring(geometry, g.surfaces, directions, radiance, water, air)
+    return radiance.reshape(g.rays.shape)
+
+
+def _outgoing(
+    geometry: Geometry, surfaces: Surfaces, directions: Floats, lamp: Floats, air: Ambience
+) -> Floats:
+    """Radiance (R, 3) that surfaces, or the sky behind them, send against `directions`."""
+    radiance = np.zeros((len(directions), 3), dtype=np.float32)
+    met = surfaces.part != NOTHING
     radiance[~met] = sky_radiance(air, directions[~met])
     there = np.flatnonzero(met)
-    normals, points = g.surfaces.normals[there], g.surfaces.points[there]
+    normals, points = surfaces.normals[there], surfaces.points[there]
     light = _dome_light(air, normals) + _key_light(geometry, air, points, normals)
     if air.lamps_on:
-        light += g.lamp.reshape(-1, 3)[there]
-    radiance[there] = _albedo(g.surfaces.albedo[there], normals, points, air) / np.pi * light
+        light += lamp[there]
+    radiance[there] = _albedo(surfaces.albedo[there], normals, points, air) / np.pi * light
     if air.lamps_on:
-        radiance[there] += geometry.glow(g.surfaces)[there]
-    return radiance.reshape(height, width, 3)
+        radiance[there] += geometry.glow(surfaces)[there]
+    if geometry.fires.any():
+        radiance[there] += air.fire * geometry.fires[surfaces.part[there]]
+    return radiance
+
+
+def _mirroring(
+    geometry: Geometry,
+    surfaces: Surfaces,
+    directions: Floats,
+    radiance: Floats,
+    water: NDArray[np.intp],
+    air: Ambience,
+) -> Floats:
+    """Radiance (k, 3) of the water among R surfaces: mud below, the street mirrored above."""
+    points = surfaces.points[water]
+    normals = rippled(points, surfaces.normals[water], air.seed)
+    seen, ways, share = mirrored(geometry, points, normals, directions[water])
+    lamp = np.zeros_like(points)
+    if air.lamps_on:
+        lamp, _ = geometry.lamp_irradiance(seen.points, seen.normals)
+    image = _outgoing(geometry, seen, ways, lamp, air)
+    return np.asarray(radiance[water] + share[:, None] * (image - radiance[water]))
 
 
 def _albedo(albedo: Floats, normals: Floats, points: Floats, air: Ambience) -> Floats:

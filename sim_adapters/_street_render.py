@@ -90,7 +90,7 @@ def mesh(batch: Batch, air: Ambience) -> Any:
     n = len(batch.corners)
     props = mi.Properties()
     props["mesh_bsdf"] = mi.load_dict(bsdf(batch, air))
-    glows = batch.glow is not None and air.lamps_on
+    glows = batch.glow is not None and (air.lamps_on or batch.burns)
     if glows:
         radiance = {"type": "mesh_attribute", "name": "face_glow"}
         emitter = {"type": "area", "radiance": radiance, "sampling_weight": 0.0}
@@ -105,7 +105,8 @@ def mesh(batch: Batch, air: Ambience) -> Any:
     )
     made.add_attribute("face_colour", 3, _flat(batch.colour))
     if batch.glow is not None and glows:
-        made.add_attribute("face_glow", 3, _flat(GLOW_TRACED * batch.glow))
+        share = air.fire if batch.burns else GLOW_TRACED
+        made.add_attribute("face_glow", 3, _flat(share * batch.glow))
     params = mi.traverse(made)
     fill(params, "vertex_positions", _flat(batch.corners))
     fill(params, "vertex_texcoords", _flat(batch.uv))

@@ -1,11 +1,15 @@
-"""Builds a street from a seed: plan, ground, houses, traffic, people, plants, cameras."""
+"""Builds a street from a seed: plan, ground, houses, traffic, people, plants, cameras, events."""
 
 import numpy as np
 
+from parhelion.pipeline.conditions import Event
 from parhelion.pipeline.scene_class import SceneClass as C
 from parhelion.pipeline.seeds import rng
 from parhelion.sim_adapters._street_cameras import views_along
+from parhelion.sim_adapters._street_crash import crash
 from parhelion.sim_adapters._street_crowd import crowd
+from parhelion.sim_adapters._street_events import QUIET, Happening
+from parhelion.sim_adapters._street_flood import flood
 from parhelion.sim_adapters._street_gardens import gardens
 from parhelion.sim_adapters._street_ground import ground
 from parhelion.sim_adapters._street_kerbside import kerbside
@@ -15,6 +19,7 @@ from parhelion.sim_adapters._street_placing import (
     Site,
     mirrored_light,
     mirrored_part,
+    mirrored_smoke,
     mirrored_thing,
 )
 from parhelion.sim_adapters._street_quarter import quarter
@@ -27,12 +32,13 @@ LABEL_SPACE = frozenset(
         C.BICYCLE, C.STREET_LIGHT, C.OTHER,
     }
 )  # fmt: skip
+EVENT_LABEL_SPACE = LABEL_SPACE | {C.WATER, C.DEBRIS}
 LEFT_SHARE = 0.15  # of streets that drive on the left
 MOST_LIGHTS = 28
 LIGHT_REACH_M = 60.0
 
 
-def build_street(seed: int, views: int) -> Street:
+def build_street(seed: int, views: int, happening: Happening = QUIET) -> Street:
     """The street of a seed with `views` cameras. Raises ValueError where there is no camera."""
     if views < 1:
         raise ValueError(f"a street needs at least 1 view, got {views}")
@@ -45,18 +51,25 @@ def build_street(seed: int, views: int) -> Street:
     kerbside(site, layout, rng("street.kerbside", seed))
     gardens(site, layout, rng("street.gardens", seed))
     crowd(site, layout, rng("street.crowd", seed))
+    if happening.event is Event.FLOOD:
+        flood(site, layout, rng("street.flood", seed), happening)
+    if happening.event is Event.PLANE_CRASH:
+        crash(site, layout, rng("street.crash", seed))
     cameras = views_along(layout, rng("street.cameras", seed), mirror=left)
     parts, things, lights = site.finished_parts(), tuple(site.things), tuple(site.lights)
+    fires, smoke = tuple(site.fires), site.smoke
     if left:
         parts = tuple(mirrored_part(p) for p in parts)
         things = tuple(mirrored_thing(t) for t in things)
-        lights = tuple(mirrored_light(x) for x in lights)
+        lights, fires = (tuple(mirrored_light(x) for x in some) for some in (lights, fires))
+        smoke = None if smoke is None else mirrored_smoke(smoke)
     return Street(
         parts=parts,
-        lights=nearest(lights, cameras),
+        lights=(*nearest(lights, cameras), *fires),
         things=things,
         views=cameras,
         driving_side="left" if left else "right",
+        smoke=smoke,
     )
 
 

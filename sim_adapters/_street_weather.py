@@ -12,9 +12,10 @@ from parhelion.pipeline.seeds import rng
 from parhelion.sim_adapters._street_gbuffer import GBuffer
 from parhelion.sim_adapters._street_geometry import Floats
 from parhelion.sim_adapters._street_light import Ambience
-from parhelion.sim_adapters._street_mesh import Light
+from parhelion.sim_adapters._street_mesh import Light, Smoke
 from parhelion.sim_adapters._street_noise import noise, smoothstep
 from parhelion.sim_adapters._street_sky import horizon_radiance
+from parhelion.sim_adapters._street_smoke import through_smoke
 
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722], dtype=np.float32)
 FOG_TOP_M = 90.0  # how much air a ray straight up crosses before the dome
@@ -30,9 +31,14 @@ SOFT_RIM_PX = 0.45  # by which OpenCV's smooth discs are too large
 
 
 def between(
-    linear: Floats, g: GBuffer, depth: Floats, lights: tuple[Light, ...], air: Ambience
+    linear: Floats,
+    g: GBuffer,
+    depth: Floats,
+    lights: tuple[Light, ...],
+    air: Ambience,
+    smoke: Smoke | None = None,
 ) -> Floats:
-    """The linear image (H, W, 3) seen through fog and falling water; depth (S, H, W) metres."""
+    """The linear image (H, W, 3) seen through fog, smoke and falling water; depth (S, H, W) m."""
     rays, origin = g.rays, g.camera.camera_to_world[:3, 3]
     focal_px = float(g.camera.intrinsics[0, 0])
     airlight = horizon_radiance(air, rays.reshape(-1, 3)).reshape(rays.shape)
@@ -43,6 +49,8 @@ def between(
     kept = np.exp(-patchy * length).mean(axis=0)[..., None]
     hazy = linear * kept + airlight * (1 - kept) + glow
     nearest = depth.min(axis=0)
+    if smoke is not None:
+        hazy = through_smoke(hazy, smoke, g.camera, rays, nearest, air)
     light = 0.6 * airlight + 0.25 * _around(hazy) + 3 * glow
     if air.rain_mm_h > 0:
         hazy = _rain(hazy, nearest, light, air, focal_px)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from parhelion.pipeline.bad_frame import BadFrame, Reason
-from parhelion.pipeline.conditions import Weather
+from parhelion.pipeline.conditions import Conditions, Event, Weather
 from parhelion.pipeline.contracts import FrameRef, PartConfig
 from parhelion.pipeline.frame import Frame
 from parhelion.pipeline.provenance import Kind, Numerics, Provenance, Source
@@ -22,11 +22,13 @@ from parhelion.pipeline.seeds import digest, seed_of
 from parhelion.pipeline.version import __version__
 from parhelion.sim_adapters import _street_preview, _street_weather
 from parhelion.sim_adapters._about import About
+from parhelion.sim_adapters._street_events import Happening
 from parhelion.sim_adapters._street_gbuffer import GBuffer, Guides, gbuffer, guides
 from parhelion.sim_adapters._street_geometry import Geometry
 from parhelion.sim_adapters._street_light import Ambience, ambience
 from parhelion.sim_adapters._street_looks import JUDGE_LOOKS, LOOKS
-from parhelion.sim_adapters._street_scene import LABEL_SPACE, build_street
+from parhelion.sim_adapters._street_scene import EVENT_LABEL_SPACE, LABEL_SPACE, build_street
+from parhelion.sim_adapters._street_smoke import through_smoke
 
 if TYPE_CHECKING:
     from parhelion.sim_adapters._street_render import Tracer
@@ -37,10 +39,33 @@ Quality = Literal["preview", "full", "judge"]
 
 
 class StreetConditions(PartConfig):
-    """One weather at one hour."""
+    """One weather at one hour, and what happens in the street.
+
+    A flood at several levels, one condition each, with `pairing: every` is a rising flood of one
+    view. Levels stay below the lowest camera.
+    """
 
     weather: Weather = Weather.CLEAR
     hour: Annotated[float, Field(ge=0, lt=24)] = 13.0
+    event: Event = Event.NONE
+    water_level_m: Annotated[float, Field(gt=0, le=1.2)] | None = None  # above the road; flood: 0.5
+    wave_height_m: Annotated[float, Field(ge=0, le=0.15)] | None = None  # trough to crest; 0 = off
+
+    @model_validator(mode="after")
+    def _water_in_floods(self) -> Self:
+        for name, usual in (("water_level_m", 0.5), ("wave_height_m", 0.05)):
+            given = getattr(self, name)
+            if self.event is Event.FLOOD and given is None:
+                object.__setattr__(self, name, usual)
+            if self.event is not Event.FLOOD and given is not None:
+                raise ValueError(
+                    f"{name}: wanted only with event flood, got {given} with {self.event.value}"
+                )
+        return self
+
+    @property
+    def happening(self) -> Happening:
+        return Happening(self.event, self.water_level_m or 0.0, self.wave_height_m or 0.0)
 
 
 class StreetConfig(PartConfig):
@@ -60,7 +85,9 @@ class StreetConfig(PartConfig):
     @model_validator(mode="after")
     def _each_once(self) -> Self:
         if len(set(self.conditions)) < len(self.conditions):
-            raise ValueError("conditions: wanted each weather and hour once, got some twice")
+            raise ValueError(
+                "conditions: wanted each weather and hour once (per event), got some twice"
+            )
         return self
 
 
@@ -74,15 +101,25 @@ class Shot(NamedTuple):
     @property
     def native_id(self) -> str:
         weather, hour = self.conditions.weather.value, self.conditions.hour
-        return f"scene-{self.scene:05d}/view-{self.view}/{weather}-{hour}"
+        happened = self.conditions.happening.words
+        return "/".join((f"scene-{self.scene:05d}", self.place, *happened, f"{weather}-{hour}"))
+
+    @property
+    def place(self) -> str:
+        """The camera."""
+        return f"view-{self.view}"
+
+    def twin_id(self, group: str) -> str:
+        """Shared by the frames of a group that show the same things: one camera, one event."""
+        return "/".join((group, self.place, *self.conditions.happening.words))
 
 
 class Stage:
-    """The scene at hand with what its frames share: geometry, ray caster and G-buffers."""
+    """A scene and event at hand with what their frames share: geometry, ray caster, G-buffers."""
 
-    def __init__(self, seed: int, views: int) -> None:
+    def __init__(self, seed: int, views: int, happening: Happening) -> None:
         self.seed = seed
-        self.geometry = Geometry(build_street(seed, views))
+        self.geometry = Geometry(build_street(seed, views, happening))
         self._gbuffers: dict[int, GBuffer] = {}
         self._guides: dict[int, Guides] = {}
 
@@ -134,7 +171,8 @@ class Street:
     def __init__(self, config: StreetConfig) -> None:
         self.config = config
         self.dropped: Counter[str] = Counter()
-        self._stage: tuple[int, Stage] | None = None
+        self._scene: int | None = None
+        self._stages: dict[Happening, Stage] = {}  # of that scene
 
     @cached_property
     def _shots(self) -> dict[str, Shot]:
@@ -168,7 +206,8 @@ class Street:
                 f"wanted a frame of this street's index, got {ref.native_id!r}",
             )
         shot, c = self._shots[ref.native_id], self.config
-        stage = self._stage_of(shot.scene)
+        happening = shot.conditions.happening
+        stage = self._stage_of(shot.scene, happening)
         g = stage.gbuffer(shot.view, c.width, c.height)
         looks = JUDGE_LOOKS if c.quality == "judge" else LOOKS
         air = ambience(shot.conditions.weather, shot.conditions.hour, stage.seed, looks)
@@ -176,37 +215,42 @@ class Street:
         return Frame(
             frame_id=digest("street", *made_from)[:32],
             image=self._image(stage, shot, g, air),
-            conditions=air.conditions(stage.geometry.street.driving_side),
+            conditions=_conditions(air, stage.geometry.street.driving_side, happening),
             stencil=g.stencil,
-            label_space=LABEL_SPACE,
+            label_space=EVENT_LABEL_SPACE if happening.words else LABEL_SPACE,
             emissive=g.emissive,
-            depth=g.depth,
+            depth=g.depth_seen,
             instances=g.instances,
             objects=g.objects,
             camera=g.camera,
             provenance=self._provenance(shot, stage.seed),
         )
 
-    def _stage_of(self, scene: int) -> Stage:
-        if self._stage is None or self._stage[0] != scene:
+    def _stage_of(self, scene: int, happening: Happening) -> Stage:
+        if self._scene != scene:
+            self._scene, self._stages = scene, {}
+        if happening not in self._stages:
             seed = seed_of("street", self.config.seed, scene)
-            self._stage = (scene, Stage(seed, self.config.views))
-        return self._stage[1]
+            self._stages[happening] = Stage(seed, self.config.views, happening)
+        return self._stages[happening]
 
     def _image(self, stage: Stage, shot: Shot, g: GBuffer, air: Ambience) -> NDArray[np.uint8]:
-        lights, samples = stage.geometry.street.lights, self.config.samples
+        lights, smoke = stage.geometry.street.lights, stage.geometry.street.smoke
+        samples = self.config.samples
         if self.config.quality == "preview":
             linear = _street_preview.shade(stage.geometry, g, air)
-            hazy = _street_weather.between(linear, g, g.depth[None], lights, air)
+            hazy = _street_weather.between(linear, g, g.depth[None], lights, air, smoke)
             return _street_weather.camera(hazy, air)
         guides, seed = stage.guides(shot.view, g), seed_of(stage.seed, shot.native_id)
         if self.config.quality == "judge":
             from parhelion.sim_adapters import _street_judge
 
             inside = _street_judge.radiance(stage.tracer, g, guides, air, samples, seed)
+            if smoke is not None:
+                inside = through_smoke(inside, smoke, g.camera, g.rays, g.depth, air)
             return _street_weather.camera(inside, air)
         linear = stage.tracer.radiance(g, guides, air, samples, seed)
-        hazy = _street_weather.between(linear, g, guides.depth, lights, air)
+        hazy = _street_weather.between(linear, g, guides.depth, lights, air, smoke)
         return _street_weather.camera(hazy, air)
 
     def _provenance(self, shot: Shot, seed: int) -> Provenance:
@@ -220,11 +264,19 @@ class Street:
                 licence=LICENCE,
             ),
             group_id=group,
-            twin_id=f"{group}/view-{shot.view}",
+            twin_id=shot.twin_id(group),
             seed=seed,
             numerics=Numerics.of("mitsuba", "embreex", "pyoidn", "numpy", "opencv-python-headless"),
             code_version=__version__,
         )
+
+
+def _conditions(air: Ambience, driving_side: str, happening: Happening) -> Conditions:
+    drawn = air.conditions(driving_side)
+    if not happening.words:
+        return drawn
+    words = " ".join((drawn.native, *happening.words))
+    return drawn.model_copy(update={"event": happening.event, "native": words})
 
 
 PART = Street
