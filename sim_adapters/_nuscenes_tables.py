@@ -1,5 +1,6 @@
 """The tables of nuScenes: rows as they are written, linked by tokens and kept small."""
 
+from array import array
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -168,28 +169,28 @@ class Details:
             r.token: category.get(r.category_token, -1) for r in tables.rows("instance", LINKED)
         }
         self._place = {token: i for i, token in enumerate(sorted(samples))}
-        numbers, ids = [], []
+        numbers, ids = array("d"), array("i")
         for row in tables.rows("sample_annotation", ANNOTATED):
             place = self._place.get(row.sample_token)
             if place is not None:
                 kind = kinds.get(row.instance_token, -1)
-                ids.append((place, kind, level.get(row.visibility_token, 0)))
-                numbers.append((*row.translation, *row.size, *row.rotation))
+                ids.extend((place, kind, level.get(row.visibility_token, 0)))
+                numbers.extend((*row.translation, *row.size, *row.rotation))
         table = np.array(ids, dtype=np.int32).reshape(-1, 3)
         order = np.argsort(table[:, 0], kind="stable")
-        self._ids = table[order]
-        self._numbers = np.array(numbers, dtype=np.float64).reshape(-1, 10)[order]
+        self._places, self._ids = table[order, 0], table[order, 1:]
+        self._numbers = np.array(numbers).reshape(-1, 10)[order]
 
     def bodies(self, sample: str) -> Bodies:
         """The boxes of a sample. Raises BadFrame for one whose category is not there."""
         place = self._place[sample]
-        first, last = np.searchsorted(self._ids[:, 0], [place, place + 1])
+        first, last = np.searchsorted(self._places, [place, place + 1])
         ids = self._ids[first:last]
-        if (ids[:, 1] < 0).any():
+        if (ids[:, 0] < 0).any():
             wanted = f"a category of every instance of sample {sample}"
             raise BadFrame(Reason.BAD_METADATA, f"wanted {wanted}, got an instance without one")
         return Bodies(
             self._numbers[first:last],
-            tuple(self._names[i] for i in ids[:, 1]),
-            tuple(self._levels[i] for i in ids[:, 2]),
+            tuple(self._names[i] for i in ids[:, 0]),
+            tuple(self._levels[i] for i in ids[:, 1]),
         )

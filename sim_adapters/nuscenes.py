@@ -26,6 +26,7 @@ from parhelion.pipeline.contracts import PartConfig
 from parhelion.pipeline.frame import Camera, SceneObject
 from parhelion.pipeline.provenance import Kind
 from parhelion.pipeline.scene_class import SceneClass
+from parhelion.pipeline.seeds import digest
 from parhelion.sim_adapters._about import About
 from parhelion.sim_adapters._condition_words import conditions_in
 from parhelion.sim_adapters._listing import folders_under
@@ -116,7 +117,6 @@ class Nuscenes(Recordings):
         except BadFrame as error:
             yield Entry(native_id=tables.version, group=tables.version, problem=error)
             return
-        shared = {table: tables.file(table) for table in TABLES}
         for name, shot in shots.items():
             told = scenes.get(shot.sample_token)
             problem = None
@@ -126,9 +126,18 @@ class Nuscenes(Recordings):
             yield Entry(
                 native_id=name,
                 group="" if told is None else told[0].name,
-                files={"image": name, **shared},
+                files={"image": name},
                 problem=problem,
             )
+
+    def _stamp(self, entry: Entry) -> str:
+        """Of the picture and of all tables, which are looked at once and not once per frame."""
+        return digest(super()._stamp(entry), self._tables_stamp)[:16]
+
+    @cached_property
+    def _tables_stamp(self) -> str:
+        files = {table: self._tables.file(table) for table in TABLES}
+        return super()._stamp(Entry(native_id="", group="", files=files))
 
     @cached_property
     def _tables(self) -> Tables:

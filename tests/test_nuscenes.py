@@ -202,6 +202,13 @@ def test_tables_are_read_in_pieces(folder: Path, monkeypatch: pytest.MonkeyPatch
         assert [f.content_sha256 for f in frames(folder)] == whole
 
 
+def test_another_table_is_another_stamp(folder: Path) -> None:
+    before = [ref.stamp for ref in adapter(folder).index()]
+    rewrite(folder, "sample_annotation", size=[1.0, 1.0, 1.0])
+    after = [ref.stamp for ref in adapter(folder).index()]
+    assert not set(before) & set(after)
+
+
 def test_of_two_versions_one_must_be_named(folder: Path) -> None:
     (folder / "v1.0-test").mkdir()
     (folder / "v1.0-test/sample_data.json").write_text("[]")
