@@ -50,12 +50,18 @@ def file_inside(root: Path, folder: Path, name: str) -> Path:
     if "\0" in name:
         raise BadFrame(Reason.BAD_METADATA, f"{name!r}: a file name holds no zero byte")
     path = folder / name
-    if Path(name).is_absolute() or not path.resolve().is_relative_to(root.resolve()):
+    try:
+        inside = path.resolve().is_relative_to(root.resolve())
+        there = inside and path.is_file()
+    except (OSError, RuntimeError) as error:  # a name too long, links in a circle
+        sentence = f"{name:.200}: wanted the name of a file, got one that leads nowhere"
+        raise BadFrame(Reason.MISSING_FILE, sentence) from error
+    if Path(name).is_absolute() or not inside:
         raise BadFrame(
             Reason.PATH_ESCAPE,
             f"{name}: wanted a file inside the dataset's folder, got a path that leaves it",
         )
-    if not path.is_file():
+    if not there:
         raise BadFrame(Reason.MISSING_FILE, f"{name}: wanted this file, it is not there")
     return path
 

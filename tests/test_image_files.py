@@ -85,6 +85,14 @@ def test_a_damaged_file_gives_pixels_or_a_reason(kind: str) -> None:
     assert not any(" at 0x" in sentence for sentence in refused)
 
 
+def test_names_that_lead_nowhere_are_missing_files(tmp_path: Path) -> None:
+    (tmp_path / "circle.png").symlink_to("circle.png")
+    for name in ("circle.png", "x" * 5000, "none.png"):
+        with pytest.raises(BadFrame) as caught:
+            image_files.file_inside(tmp_path, tmp_path, name)
+        assert caught.value.reason is Reason.MISSING_FILE
+
+
 def test_a_file_that_is_too_long_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "long.png"
     with open(path, "wb") as file:
