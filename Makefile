@@ -30,13 +30,14 @@ browser-test: $(STAMP)
 	$(BIN)/python -m pytest -m browser
 
 # Independent readers of the formats, each in an environment of its own, because they want other
-# versions of numpy or OpenCV. `make peers` compares ours with them on the same files.
+# versions of numpy or OpenCV. `make peers` compares ours with them on the same files. A list may
+# begin with "# pip: " and options that pip takes on its command line only.
 peers: $(STAMP) $(PEERS:%=build/peers/%/.installed)
 	$(BIN)/python -m pytest -m peer
 
 build/peers/%/.installed: tests/peers/%.txt
 	$(PYTHON) -m venv build/peers/$*
-	build/peers/$*/bin/pip install --quiet --disable-pip-version-check -r $<
+	build/peers/$*/bin/pip install --quiet --disable-pip-version-check $$(sed -n 's/^# pip: //p' $<) -r $<
 	@touch $@
 
 typing:
