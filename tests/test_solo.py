@@ -79,6 +79,7 @@ def test_a_sequence_is_a_group(folder: Path) -> None:
     groups = {ref.native_id: ref.group_id for ref in adapter(folder).index()}
     assert groups == {
         "sequence.0/step0/camera": "solo/sequence.0",
+        "sequence.0/step1/camera": "solo/sequence.0",
         "sequence.1/step0/camera": "solo/sequence.1",
         "sequence.1/step1/camera": "solo/sequence.1",
     }
@@ -193,4 +194,4 @@ def test_a_torn_shared_document_is_told_and_the_frames_are_read(folder: Path, na
     assert refusal(folder, name).reason is Reason.BAD_METADATA
     source = adapter(folder)
     read = [source.read(ref) for ref in source.index() if ref.native_id != name]
-    assert len(read) == 3
+    assert len(read) == 4

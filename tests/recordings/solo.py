@@ -25,10 +25,10 @@ NEAR_M, FAR_M = 5.5, 12.25
 
 
 def write(folder: Path) -> dict[str, Any]:
-    """Three frames; depth is planar in the second and along rays in the third."""
+    """Two frames each; the second sequence has depth, once planar and once along rays."""
     shared = {
         "metadata": {"unityVersion": "2021.3.11f1", "perceptionVersion": "1.0.0"}
-        | {"totalFrames": 3, "totalSequences": 2, "sensors": ["camera"], "metricCollectors": []},
+        | {"totalFrames": 4, "totalSequences": 2, "sensors": ["camera"], "metricCollectors": []},
         "sensor_definitions": {
             "sensorDefinitions": [
                 {"@type": TYPE + "RGBCamera", "id": "camera", "modality": "camera"}
@@ -39,7 +39,8 @@ def write(folder: Path) -> dict[str, Any]:
     }
     for name, value in shared.items():
         put(folder / f"{name}.json", value)
-    frame(folder, 0, 0, None)
+    for step in (0, 1):
+        frame(folder, 0, step, None)
     frame(folder, 1, 0, "Depth")
     frame(folder, 1, 1, "Range")
     return {"path": folder, "classes": CLASSES}
@@ -55,7 +56,7 @@ def frame(folder: Path, sequence: int, step: int, depth: str | None) -> None:
         name = f"step{step}.camera.Depth.exr"
         (place / name).write_bytes(exr({c: depth_m() if c == "R" else zeros() for c in "ABGR"}))
         told.append(annotation("Depth", "Depth") | {"filename": name, "imageFormat": "Exr"})
-        told[-1]["measurementStrategy"] = depth
+        told[-1] |= {"measurementStrategy": depth, "dimension": [float(WIDTH), float(HEIGHT)]}
     put(
         place / f"step{step}.frame_data.json",
         {"frame": 2 + sequence + step, "sequence": sequence, "step": step, "timestamp": 0.0}
@@ -93,6 +94,7 @@ def annotations(step: int) -> list[dict[str, Any]]:
         for i, label, colour, _ in things
     ]
     named = [{"labelName": label, "pixelValue": colour} for label, colour in LABELS.items()]
+    person = {"instanceId": SECOND_ID, "labelId": 2, "pose": "unset", "keypoints": []}
     picture = {"imageFormat": "Png", "dimension": [float(WIDTH), float(HEIGHT)]}
     return [
         annotation("SemanticSegmentation", "semantic segmentation")
@@ -102,7 +104,7 @@ def annotations(step: int) -> list[dict[str, Any]]:
         | picture
         | {"filename": files["instance"], "instances": coloured},
         annotation("BoundingBox2D", "bounding box") | {"values": boxes},
-        annotation("Keypoint", "keypoints") | {"templateId": "x", "values": [{"instanceId": 1}]},
+        annotation("Keypoint", "keypoints") | {"templateId": "x", "values": [person]},
     ]
 
 
