@@ -14,6 +14,8 @@ from PIL import Image, ImageSequence
 
 from parhelion.pipeline.seeds import rng
 
+WIDTH, HEIGHT = 48, 32  # of the recordings that tests write
+RAW = {WIDTH * HEIGHT: np.uint8, WIDTH * HEIGHT * 4: np.float32}  # numbers without a header
 SIZES = re.compile(r"((?:[wW]idth|[hH]eight)\W+)(48|32)\b")  # of a picture, as XML and JSON say
 GRAIN = 6.0  # grey levels
 
@@ -25,6 +27,9 @@ def enlarge(folder: Path, factor: int) -> None:
             values = np.load(path)
             if values.ndim == 2:
                 np.save(path, _repeated(values, factor))
+        elif path.stat().st_size in RAW and path.suffix in (".raw", ".bin"):
+            plane = np.fromfile(path, RAW[path.stat().st_size]).reshape(HEIGHT, WIDTH)
+            _repeated(plane, factor).tofile(path)
         elif path.suffix in (".xml", ".json"):
             path.write_text(SIZES.sub(lambda m: f"{m[1]}{int(m[2]) * factor}", path.read_text()))
         elif path.suffix.lower() in (".png", ".jpg", ".jpeg", ".tif", ".tiff"):
@@ -61,7 +66,7 @@ def _enlarged(page: Image.Image, factor: int) -> Image.Image:
     large = page.resize((page.width * factor, page.height * factor), Image.Resampling.NEAREST)
     if page.mode not in ("RGB", "RGBA") or not is_photograph(pixels):
         return large
-    grain = rng("benchmark", "grain").normal(0, GRAIN, (large.height, large.width, 1))
+    grain = rng("benchmark", "grain").normal(0, GRAIN, (large.height, large.width, 3))
     grainy = np.asarray(large.convert("RGB")) + grain
     return Image.fromarray(np.clip(grainy, 0, 255).astype(np.uint8))
 

@@ -32,6 +32,7 @@ from parhelion.pipeline.bad_frame import BadFrame, Reason
 IMAGE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})
 LAYER_FORMATS = ("PNG", "TIFF")
+JPEG_SCAN, JPEG_END = b"\xff\xda", b"\xff\xd9"  # markers
 NUMPY_MAGIC = b"\x93NUMPY"
 BYTES_PER_PIXEL = 32  # the most that a sane file of any of these formats takes
 HEADER_BYTES = 1 << 20
@@ -102,9 +103,26 @@ def decode_image(
                 f"{name}: wanted an upright picture, because layers lie beside it, got EXIF "
                 f"orientation {orientation}: turn its pixels and drop the tag",
             )
+        if picture.format == "JPEG" and picture.mode in ("RGB", "L") and orientation == 1:
+            return _jpeg(data, name)
         picture.load()
         turned = picture if orientation == 1 else ImageOps.exif_transpose(picture)
         return np.ascontiguousarray(_rgb(turned, name))
+
+
+def _jpeg(data: bytes, name: str) -> NDArray[np.uint8]:
+    """A JPEG whose header was read; OpenCV needs half of Pillow's time for two megapixels.
+
+    It paints what is missing of a torn file grey, so the end is looked for first: no scan's data
+    may hold the end's marker. Raises BadFrame.
+    """
+    whole = data.rfind(JPEG_END) > data.rfind(JPEG_SCAN)
+    flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if whole else None
+    if pixels is None:
+        sentence = f"{name}: wanted a whole JPEG, got {len(data):,} bytes that break off"
+        raise BadFrame(Reason.UNREADABLE_IMAGE, sentence)
+    return pixels.astype(np.uint8, copy=False)
 
 
 def decode_ids(data: bytes, name: str, max_pixels: int) -> NDArray[Any]:

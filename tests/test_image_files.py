@@ -85,6 +85,29 @@ def test_a_damaged_file_gives_pixels_or_a_reason(kind: str) -> None:
     assert not any(" at 0x" in sentence for sentence in refused)
 
 
+@pytest.mark.parametrize("pixels", [RGB, GREY], ids=["colour", "grey"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"quality": 40},
+        {"quality": 95, "subsampling": 0},
+        {"progressive": True},
+        {"optimize": True, "restart_marker_rows": 1},
+    ],
+    ids=str,
+)
+def test_a_jpeg_is_what_pillow_makes_of_it_and_a_torn_one_is_refused(
+    pixels: NDArray[np.uint8], options: dict[str, object]
+) -> None:
+    data = encoded(pixels, "JPEG", **options)
+    with Image.open(io.BytesIO(data)) as picture:
+        assert np.array_equal(image(data), np.asarray(picture.convert("RGB")))
+    for end in (len(data) // 2, len(data) - 2):
+        with pytest.raises(BadFrame) as refused:
+            image(data[:end])
+        assert refused.value.reason is Reason.UNREADABLE_IMAGE
+
+
 def test_names_that_lead_nowhere_are_missing_files(tmp_path: Path) -> None:
     (tmp_path / "circle.png").symlink_to("circle.png")
     for name in ("circle.png", "x" * 5000, "none.png"):
