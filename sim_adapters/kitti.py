@@ -122,7 +122,8 @@ class Kitti(Recordings):
             number = int(stem)
             if number < len(drives):
                 return drives[number]
-            if self._calib_is_inside and "calib" in files:
+            told = self.config.group_pattern is not None
+            if not told and "calib" in files and self._calib_is_inside:
                 camera = _projection_line(f"{self.root}/{files['calib']}")
                 return f"camera-{digest(camera)[:8]}"
         return str(self.config.group_of(stem))
