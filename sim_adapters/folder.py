@@ -74,6 +74,7 @@ class Folder:
 
     def __init__(self, config: FolderConfig) -> None:
         self.config = config
+        self.adapter = "folder"  # in the provenance
         self.root = config.path
         self.dropped: Counter[str] = Counter()
         self.dataset = config.dataset or config.path.resolve().name
@@ -107,7 +108,7 @@ class Folder:
             },
             row=entry.row,
         )
-        return frame_from("folder", self.dataset, self.config, recorded)
+        return frame_from(self.adapter, self.dataset, self.config, recorded)
 
     @cached_property
     def _entries(self) -> dict[str, Entry]:

@@ -80,6 +80,7 @@ class ParquetImages:
 
     def __init__(self, config: ParquetConfig) -> None:
         self.config = config
+        self.adapter = "parquet"  # in the provenance
         self.dataset = config.dataset or config.path.resolve().stem
         self.dropped: Counter[str] = Counter()
         self._reader: tuple[Path, RowReader] | None = None
@@ -197,7 +198,7 @@ class ParquetImages:
             layers={layer: data for layer, data in layers.items() if data is not None},
             row=row,
         )
-        return frame_from("parquet", self.dataset, self.config, recorded)
+        return frame_from(self.adapter, self.dataset, self.config, recorded)
 
     def _bytes(self, cell: Any, entry: Entry, layer: str) -> bytes | None:
         """The bytes of a picture: as they are, in a struct, or in the file that a struct names."""
