@@ -24,6 +24,13 @@ class Reason(StrEnum):
     PATH_ESCAPE = "path_escape"  # a path that leaves the dataset's folder
     BAD_METADATA = "bad_metadata"
     DUPLICATE_ID = "duplicate_id"
+    EMPTY_LAYER = "empty_layer"  # one value alone
+    STALE_BUFFER = "stale_buffer"  # the frame before's, in another view
+    OUT_OF_STEP = "out_of_step"  # image and layers of different moments or frames
+    SHIFTED_LAYER = "shifted_layer"
+    MIRRORED_LAYER = "mirrored_layer"
+    FINITE_SKY = "finite_sky"
+    BOX_AGAINST_DEPTH = "box_against_depth"
     CANNOT_HONOUR = "cannot_honour"  # a generator was asked for what it cannot draw
     GATE = "gate"  # the oracles no longer see the labels in the image
 

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -12,6 +12,9 @@ from parhelion.pipeline.bias import tally_of
 from parhelion.pipeline.contracts import FrameRef, SimAdapter
 from parhelion.pipeline.engine import ChunkResult, Spec, Stage, chunked
 from parhelion.pipeline.frame import Frame
+from parhelion.pipeline.integrity_door import Door
+from parhelion.pipeline.integrity_finding import Verdict
+from parhelion.pipeline.integrity_limits import IntegrityLimits
 from parhelion.pipeline.packages import BYTE_PACKAGES
 from parhelion.pipeline.quarantine import QuarantineRow
 from parhelion.pipeline.receipts import Chunk
@@ -22,6 +25,7 @@ from parhelion.pipeline.splits import split_of
 
 WORK = "parhelion.pipeline.ingest:ingest_chunk"
 CLASS, DROPPED = "class: ", "left out: "  # what a chunk's figures count
+UNTOLD = "integrity cannot tell: "  # layers and images with too few edges, frame by frame
 SPLITS = {Role.TARGET: "train", Role.REFERENCE: "validation", Role.JUDGE: "test"}
 
 
@@ -45,16 +49,28 @@ def ingest_specs(config: RunConfig, source: SourceConfig) -> list[Spec]:
     """
     adapter_of.cache_clear()
     adapter: SimAdapter = parts.build("sim_adapters", source.adapter, **source.settings)
+    chunks = chunked(adapter.index(), source.frames_per_chunk)
+    before = [None, *(refs[-1] for refs in chunks)]
     return [
         {
             "adapter": source.adapter,
             "settings": source.settings,
             "size": source.size,
             "refs": [ref.model_dump() for ref in refs],
+            "before": _neighbour(source, last, refs[0]),
+            "integrity": source.integrity and source.integrity.model_dump(),
             "splits": [_split(config, source.role, ref) for ref in refs],
         }
-        for refs in chunked(adapter.index(), source.frames_per_chunk)
+        for last, refs in zip(before, chunks, strict=False)
     ]
+
+
+def _neighbour(source: SourceConfig, last: FrameRef | None, first: FrameRef) -> Any:
+    """The frame before a chunk, where its first one is to be compared with it."""
+    wanted = source.integrity is not None and source.integrity.neighbours
+    if not wanted or last is None or last.group_id != first.group_id:
+        return None
+    return last.model_dump()
 
 
 def _split(config: RunConfig, role: Role, ref: FrameRef) -> str:
@@ -76,7 +92,10 @@ def ingest_chunk(spec: Spec, chunk: Chunk) -> ChunkResult:
     figures: Counter[str] = Counter()
     refs = [FrameRef(**ref) for ref in spec["refs"]]
     adapter = adapter_of(spec["adapter"], canonical_json(spec["settings"]))
-    frames = _frames(adapter, refs, spec["splits"], spec["size"], quarantined)
+    door = _door(adapter, spec)
+    frames = _judged(adapter, zip(refs, spec["splits"], strict=True), door, quarantined, figures)
+    if spec["size"] is not None:
+        frames = ((frame.resized(*spec["size"]), split) for frame, split in frames)
     return ChunkResult(
         write=as_table(_counted(frames, adapter, figures)),
         quarantined=quarantined,
@@ -95,17 +114,36 @@ def _counted(
     figures.update({f"{DROPPED}{what}": n for what, n in (adapter.dropped - before).items()})
 
 
-def _frames(
+def _door(adapter: SimAdapter, spec: Spec) -> Door | None:
+    """What judges the frames of a chunk; None where the source is taken as it is."""
+    if spec["integrity"] is None:
+        return None
+    door = Door(IntegrityLimits(**spec["integrity"]))
+    if spec["before"] is not None:
+        door.look_back(adapter, FrameRef(**spec["before"]))
+    return door
+
+
+def _judged(
     adapter: SimAdapter,
-    refs: Sequence[FrameRef],
-    splits: Sequence[str],
-    size: Any,
+    refs: Iterable[tuple[FrameRef, str]],
+    door: Door | None,
     quarantined: list[QuarantineRow],
+    figures: Counter[str],
 ) -> Iterator[tuple[Frame, str]]:
-    for ref, split in zip(refs, splits, strict=True):
+    """Frames that can be read and do not contradict themselves; `figures` counts what is untold."""
+    for ref, split in refs:
         try:
             frame = adapter.read(ref)
         except BadFrame as error:
             quarantined.append(QuarantineRow.of_bad_frame("ingest", ref.native_id, error))
+            if door is not None:
+                door.unread()
             continue
-        yield (frame.resized(*size) if size is not None else frame), split
+        verdict = door.judged(frame) if door is not None else Verdict()
+        figures.update(f"{UNTOLD}{what}" for what in verdict.untold)
+        if verdict.findings:
+            row = QuarantineRow.of_frame("ingest", frame, verdict.reason, verdict.sentence)
+            quarantined.append(row.model_copy(update={"scores": verdict.scores}))
+            continue
+        yield frame, split

@@ -14,6 +14,7 @@ from parhelion.pipeline.contracts import PartConfig
 from parhelion.pipeline.downstream import DownstreamConfig
 from parhelion.pipeline.features import INCEPTION
 from parhelion.pipeline.gate import GateConfig
+from parhelion.pipeline.integrity_limits import IntegrityLimits
 from parhelion.pipeline.plan import PlanConfig
 from parhelion.pipeline.pretrained import MOBILENET
 from parhelion.pipeline.seeds import digest
@@ -40,6 +41,7 @@ class SourceConfig(PartConfig):
     role: Role = Role.SOURCE
     size: Size | None = None  # (width, height) to resize to, pixels; None keeps the source's
     frames_per_chunk: Annotated[int, Field(ge=1)] = 12  # a unit of work: 10-60 s of reading
+    integrity: IntegrityLimits | None = IntegrityLimits()  # None takes all frames as they come
 
     @model_validator(mode="after")
     def _settings_fit(self) -> Self:
