@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -83,7 +83,7 @@ class ParquetImages:
         self.adapter = "parquet"  # in the provenance
         self.dataset = config.dataset or config.path.resolve().stem
         self.dropped: Counter[str] = Counter()
-        self._reader: tuple[Path, RowReader] | None = None
+        self._reader: tuple[Path, Rows] | None = None
 
     def index(self) -> Sequence[FrameRef]:
         """All rows of all files. Raises FileNotFoundError where there is no file."""
@@ -179,10 +179,17 @@ class ParquetImages:
         match = re.search(self.config.group_pattern, path) if self.config.group_pattern else None
         return match.group(1) if match else ""
 
-    def _reader_of(self, file: Path) -> "RowReader":
+    def _reader_of(self, file: Path) -> "Rows":
         if self._reader is None or self._reader[0] != file:
-            self._reader = file, RowReader(file)
+            self._reader = file, self._rows_of(file)
         return self._reader[1]
+
+    def _rows_of(self, file: Path) -> "Rows":
+        return RowReader(file)
+
+    def _settings_of(self, file: Path) -> ParquetConfig:
+        """How the rows of a file are read; some formats say more of it than their user."""
+        return self.config
 
     def _foreign_frame(self, ref: FrameRef, entry: Entry, row: dict[str, Any]) -> Frame:
         columns = self.config.layer_columns.model_dump()
@@ -198,7 +205,7 @@ class ParquetImages:
             layers={layer: data for layer, data in layers.items() if data is not None},
             row=row,
         )
-        return frame_from(self.adapter, self.dataset, self.config, recorded)
+        return frame_from(self.adapter, self.dataset, self._settings_of(entry.file), recorded)
 
     def _bytes(self, cell: Any, entry: Entry, layer: str) -> bytes | None:
         """The bytes of a picture: as they are, in a struct, or in the file that a struct names."""
@@ -210,6 +217,14 @@ class ParquetImages:
             got = type(data).__name__
             raise BadFrame(Reason.WRONG_TYPE, f"{layer}: wanted the bytes of a picture, got {got}")
         return data
+
+
+class Rows(Protocol):
+    """Single rows of a file by their place."""
+
+    ours: bool
+
+    def row(self, number: int) -> dict[str, Any]: ...
 
 
 class RowReader:
