@@ -12,14 +12,13 @@ from numpy.typing import NDArray
 
 from parhelion.pipeline.frame import Camera
 from parhelion.sim_adapters._carla_manifest import Pose, Vector
+from parhelion.sim_adapters._projected_boxes import SIGNS
 
 Floats = NDArray[np.float64]
 
 TURNED = np.diag([1.0, -1.0, 1.0, 1.0])  # Unreal's world -> ours, and back
 # Columns: the camera's x (right), y (down) and z (ahead) in Unreal's axes.
 CAMERA_AXES = np.array([[0.0, 0, 1, 0], [1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 0, 1]])
-CORNERS = np.array([(x, y, z) for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)], dtype=np.float64)
-NEAREST_M = 0.1  # what lies closer to the camera's plane has no box in the picture
 
 
 def matrix_of(pose: Pose) -> Floats:
@@ -72,14 +71,8 @@ def seen_from(camera: Camera, point: Floats) -> tuple[float, float, float]:
     return x, y, distance
 
 
-def projected_box(
-    camera: Camera, pose: Pose, centre: Vector, extent: Vector
-) -> tuple[float, float, float, float] | None:
-    """(x0, y0, x1, y1) pixels around all corners, not clipped; None unless all lie ahead."""
-    own = CORNERS * (extent.x, extent.y, extent.z) + (centre.x, centre.y, centre.z)
-    with np.errstate(all="ignore"):
-        seen = camera.project(world_points(pose, own))
-    if not seen[:, 2].min() >= NEAREST_M:
-        return None
-    (x0, y0), (x1, y1) = seen[:, :2].min(axis=0), seen[:, :2].max(axis=0)
-    return float(x0), float(y0), float(x1), float(y1)
+def box_corners(pose: Pose, centre: Vector, extent: Vector) -> Floats:
+    """(8, 3) of an actor's box in our world, numbered as `rectangles` wants them."""
+    return world_points(
+        pose, SIGNS * (extent.x, extent.y, extent.z) + (centre.x, centre.y, centre.z)
+    )

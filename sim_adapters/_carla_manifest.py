@@ -33,7 +33,7 @@ LAYER_OF_TYPE: dict[str, Layer] = {
 
 Metres = Annotated[float, Field(ge=-FURTHEST_M, le=FURTHEST_M)]
 Degrees = Annotated[float, Field(ge=-1e6, le=1e6)]
-FieldOfView = Annotated[float, Field(gt=0, lt=180)]  # degrees, horizontal
+FieldOfView = Annotated[float, Field(ge=0.1, lt=180)]  # degrees, horizontal
 Pixels = Annotated[int, Field(gt=0, le=1 << 20)]
 Number = Annotated[int, Field(ge=0, lt=1 << 63)]
 # A folder beside the manifest; dots lead nowhere.
@@ -182,7 +182,7 @@ def recording_names(root: Path, rgb: str) -> Iterator[str]:
     """Folders that hold a manifest or a folder `rgb`, relative to the root; "" = the root."""
     for place, inner, names in os.walk(root):
         inner.sort()
-        if MANIFEST in names or rgb in inner:
+        if MANIFEST in names or os.path.isdir(f"{place}/{rgb}"):
             inner.clear()
             here = os.path.relpath(place, root)
             yield "" if here == "." else here

@@ -28,7 +28,7 @@ def semantics_of(
 ) -> Semantics:
     """Of raw tags, or of CityScapesPalette where G or B hold anything. Raises BadFrame."""
     if converter != "CityScapesPalette" and layers.is_raw(pixels):
-        native = layers.tags_of(pixels)
+        native = layers.red_of(pixels)
         generation = stated or tags.proven_by_tags(native) or _unknown(name)
         stencil = stencil_of(native, tags.classes_of_tags(generation), name)
         return Semantics(stencil, native, generation, stated is None)

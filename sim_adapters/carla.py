@@ -105,6 +105,8 @@ class Carla(Recordings):
         unverified=(
             "No server was at hand: live capture was tested on a scripted client, and its calls "
             "were compared with the names in the carla 0.9.16 client library.",
+            "Held cars of a capture are taken to stand still, and the exposure of the camera to have "
+            "settled after settle_ticks.",
             "Depth is taken as planar, along the optical axis.",
             "Bytes of the instance camera may be an engine's id or, from 0.9.16 on, an actor's; an "
             "actor tells a distance only where its box lies on the instance.",
@@ -218,7 +220,7 @@ class Carla(Recordings):
         if "instance" not in files or (found is None and generation not in (None, "C")):
             return found, None  # the tags in instances of 0.9.13 are one too high or too low
         pixels, name = layers.pixels_of(files, "instance", size), files.names["instance"]
-        of_tags = layers.tags_of(pixels)
+        of_tags = layers.red_of(pixels)
         if found is None:
             found = semantics_of(of_tags, "Raw", generation, name)
         elif generation == "C":

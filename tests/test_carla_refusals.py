@@ -138,6 +138,19 @@ def test_lossy_tags_are_refused(tmp_path: Path) -> None:
     assert outcomes(tmp_path, tags="C") == {"000001": "unreadable_layer"}
 
 
+def test_folders_have_the_names_that_the_settings_give_them(tmp_path: Path) -> None:
+    drive.write_pictures(tmp_path / "a", 1)
+    for layer in drive.TYPES:
+        (tmp_path / "a" / layer).rename(tmp_path / f"a/cam0_{layer}")
+    names = {layer: f"cam0_{layer}" for layer in drive.TYPES}
+    made = adapter(tmp_path, tags="C", fov_deg=90, **names)
+    (ref,) = made.index()
+    assert made.read(ref).layers == made.gives
+    (tmp_path / "a/cam0").mkdir()
+    (tmp_path / "a/cam0_rgb").rename(tmp_path / "a/cam0/rgb")
+    assert outcomes(tmp_path, **names | {"rgb": "cam0/rgb"}, tags="C") == {"a/000001": "ok"}
+
+
 def test_a_manifest_without_frames_covers_every_picture(tmp_path: Path) -> None:
     drive.write_pictures(tmp_path, 1)
     drive.write_pictures(tmp_path, 5)
