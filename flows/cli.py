@@ -89,6 +89,21 @@ def ingest(
     _augment(loaded, out, workers, until="ingest")
 
 
+@app.command("capture")
+def capture_carla(
+    out: Annotated[Path, typer.Option(help="A new folder for the recording.")],
+    config: Annotated[
+        Path | None, typer.Option(help="YAML of the capture's settings. Default: all as they are.")
+    ] = None,
+    host: Annotated[str | None, typer.Option(help="Where the server runs.")] = None,
+    port: Annotated[int | None, typer.Option(help="Its port.")] = None,
+) -> None:
+    """Records from a running CARLA server what `ingest --adapter carla` reads."""
+    from parhelion.flows.capture import capture
+
+    typer.echo(capture(config, out, host, port))
+
+
 @app.command()
 def audit(config: Config, out: Out = None, workers: Workers = 2) -> None:
     """Counts what is there and what is missing, by weather, time of day and class."""

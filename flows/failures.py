@@ -9,6 +9,7 @@ from parhelion.pipeline.readiness import NotReady
 from parhelion.pipeline.replay import CannotReplay
 from parhelion.pipeline.run_lock import RunFolderBusy
 from parhelion.pipeline.splits import GroupInTwoSplits
+from parhelion.sim_adapters._carla_server import CaptureFailed
 
 
 class WrongCommand(ValueError):
@@ -16,6 +17,7 @@ class WrongCommand(ValueError):
 
 
 CURABLE = (
+    CaptureFailed,
     CannotReplay,
     GroupInTwoSplits,
     NoParent,

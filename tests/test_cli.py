@@ -46,6 +46,7 @@ def told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *w
         (("ingest", "--adapter", "folder", "x", "--size", "9"), "--adapter folder: --size wants"),
         (("ingest", "--adapter", "folder", "x", "--setting", "a"), "--adapter folder: --setting"),
         (("ingest", "demo", "--size", "9x9"), "--size and --setting go with --adapter"),
+        (("capture", "--out", "new", "--port", "99999"), "command line: wanted a capture"),
         (("serve", "demo"), "serve wants one of --cron and --interval"),
     ],
 )
