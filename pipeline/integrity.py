@@ -8,7 +8,8 @@ wrong. Each frame is judged by itself and against the frame before it in its gro
   image and so holds at night and in fog. Only of layers that a renderer made is it asked how many
   coincide; of hand-drawn and measured ones, whether more would coincide elsewhere.
 * the image against the layers: its edges must prefer their own place to every shift, the mirror and
-  the layers of the frame before. Where too little shows, nothing is said (`Verdict.untold`).
+  the layers of the frame before. Where too little shows, or outlines were drawn by hand, only a
+  clear agreement elsewhere counts, and nothing is said without one (`Verdict.untold`).
 * buffers equal byte for byte to the frame before's, in another view.
 * layers that say nothing, sky at a finite depth, objects whose depths contradict their distance.
 """
@@ -30,8 +31,8 @@ BARE_PAIRS = (("instances", "depth"),)  # where there is no stencil
 LEAST_FOR_IMAGE = 1000  # grid pixels of edges; a few vehicles alone do not hold an image in place
 LEAST_VISIBLE = 0.05  # share of an image that must show something
 MET_BETTER = 0.15  # by which another place must be better to be believed: layers against layers
-SIGMAS_BETTER = 1.0  # the same for an image and layers that nobody rendered
-SIGMAS_SURE = 7.0  # an agreement elsewhere that no chance makes, however little shows
+SIGMAS_BETTER = 1.0  # the same for an image and its layers
+SIGMAS_SURE = 6.0  # an agreement elsewhere that no chance makes, however little shows
 
 
 def judge(look: Look, before: Look | None = None, limits: IntegrityLimits | None = None) -> Verdict:
@@ -107,11 +108,13 @@ def _image_in_step(
         return
     best = max(found.elsewhere, found.mirrored)
     better = _better_place(found, SIGMAS_BETTER, "image", "layers", look)
-    if look.visible < LEAST_VISIBLE and max(best, found.before or 0.0) < SIGMAS_SURE:
-        untold.append("image")
+    leads = found.own - best >= limits.lead
+    clear = _rendered(look.frame) and look.visible >= LEAST_VISIBLE
+    if not clear and max(best, found.before or 0.0) < SIGMAS_SURE:
+        untold += [] if leads else ["image"]
     elif better is not None:
         yield better
-    elif _rendered(look.frame) and found.own - best < limits.lead:
+    elif clear and not leads:
         yield Finding(
             Reason.OUT_OF_STEP,
             f"image and layers: wanted edges to agree best in place, got {found.own:.1f} sigmas "

@@ -153,6 +153,13 @@ def test_layers_that_nobody_rendered_need_not_coincide_exactly() -> None:
     assert verdict(shifted(frame, 8, 0)).reason is Reason.SHIFTED_LAYER
 
 
+def test_of_outlines_drawn_by_hand_only_a_clear_agreement_elsewhere_counts() -> None:
+    frame, other = block_frame(0, kind=Kind.REAL), block_frame(10)
+    assert verdict(with_pixels(frame, other.image)).untold == ("image",)
+    moved = with_pixels(frame, np.roll(frame.image, 6, axis=1))
+    assert verdict(moved).reason is Reason.SHIFTED_LAYER
+
+
 def test_small_frames_and_bare_pictures_are_left_alone() -> None:
     assert not verdict(make_frame(0)).findings
     bare = replace(block_frame(0), depth=None, stencil=None, instances=None, objects=())
