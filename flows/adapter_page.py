@@ -1,6 +1,7 @@
 """The page of all adapters, made from what each says of its source: docs/adapters.md."""
 
 import inspect
+import json
 import sys
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
@@ -11,6 +12,7 @@ from parhelion.pipeline.overview import Table
 from parhelion.pipeline.scene_class import LabelSpace, SceneClass
 from parhelion.sim_adapters._about import About
 
+LONGEST_DEFAULT = 120  # characters; above it stand tables of words
 HEAD = """# Adapters
 
 What each adapter reads, in whose units, and what becomes of it. This page is made from the code:
@@ -94,10 +96,12 @@ def _classes(label_space: LabelSpace) -> str:
 
 
 def _settings(config: type[Any]) -> str:
-    rows = [
-        (f"`{name}`", f"`{field.get_default(call_default_factory=True)!r}`")
-        for name, field in config.model_fields.items()
-    ]
+    rows = []
+    for name, value in config().model_dump(mode="json").items():
+        told = json.dumps(value)
+        rows.append(
+            (f"`{name}`", f"`{told}`" if len(told) < LONGEST_DEFAULT else "the tables here")
+        )
     return _table(("setting", "default"), rows)
 
 
