@@ -105,7 +105,7 @@ class Carla(Recordings):
         unverified=(
             "No server was at hand: live capture was tested on a scripted client, and its calls "
             "were compared with the names in the carla 0.9.16 client library.",
-            "Held cars of a capture are taken to stand still, and the exposure of the camera to have "
+            "Cars that a capture holds are taken to stand still, and the camera's exposure to have "
             "settled after settle_ticks.",
             "Depth is taken as planar, along the optical axis.",
             "Bytes of the instance camera may be an engine's id or, from 0.9.16 on, an actor's; an "
