@@ -114,6 +114,10 @@ class Nuscenes(Recordings):
         tables = self._tables
         try:
             shots, scenes = tables.shots, tables.scenes
+            if not shots:
+                wanted = f"pictures of {', '.join(self.config.cameras)}"
+                sentence = f"{tables.file('sample_data')}: wanted {wanted}, got none"
+                raise BadFrame(Reason.BAD_METADATA, sentence)
         except BadFrame as error:
             yield Entry(native_id=tables.version, group=tables.version, problem=error)
             return

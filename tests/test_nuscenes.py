@@ -195,6 +195,13 @@ def test_a_torn_table_is_told(folder: Path, table: str) -> None:
     assert all(f"{table}.json" in e.sentence for e in errors)
 
 
+def test_a_camera_that_is_not_there_is_told(folder: Path) -> None:
+    source = adapter(folder, cameras=("CAM_TOP",))
+    (ref,) = source.index()
+    with pytest.raises(BadFrame, match=r"sample_data\.json.*CAM_TOP"):
+        source.read(ref)
+
+
 def test_tables_are_read_in_pieces(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = [f.content_sha256 for f in frames(folder)]
     for size in (700, 1001):
