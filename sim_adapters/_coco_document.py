@@ -76,6 +76,15 @@ _ANNOTATION, _ANNOTATION_KEY = TypeAdapter(Annotation), TypeAdapter(AnnotationKe
 _CATEGORY = TypeAdapter(Category)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """What a document tells of one picture."""
+
+    picture: Picture
+    annotations: tuple[Annotation, ...]  # in the file's order
+    text: tuple[str, ...]  # the same records as they stand
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CocoDocument:
     """One file of annotations, its records not held but found again by their places."""
@@ -83,35 +92,30 @@ class CocoDocument:
     root: Path
     name: str
     categories: Mapping[int, str]
-    pictures: Mapping[str, Span]  # by file name
+    pictures: Mapping[str, tuple[int, Span]]  # id and place by file name
     problems: Mapping[str, BadFrame]  # by what they are of
     image_ids: NDArray[np.int64]  # (n,) of each annotation, sorted
     spans: NDArray[np.int64]  # (n, 2) of each annotation, in the same order
     has_masks: bool  # whether any annotation has a segmentation
 
-    def picture(self, file_name: str) -> Picture:
-        """The whole record of a picture. Raises BadFrame."""
-        (data,) = records(self.root, self.name, [self.pictures[file_name]])
-        found = documents.parse_json(data, _PICTURE, f"{self.name}, image {file_name}")
-        if found.file_name != file_name:
-            raise self._changed(file_name)
-        return found
-
-    def annotations(self, picture: Picture) -> list[Annotation]:
-        """What is annotated in a picture, in the file's order. Raises BadFrame."""
-        low, high = np.searchsorted(self.image_ids, [picture.id, picture.id + 1])
-        spans = [(int(start), int(end)) for start, end in self.spans[low:high]]
+    def told(self, file_name: str) -> Told:
+        """All of one picture's records. Raises BadFrame."""
+        image_id, place = self.pictures[file_name]
+        low, high = np.searchsorted(self.image_ids, [image_id, image_id + 1])
+        spans = [place, *((int(start), int(end)) for start, end in self.spans[low:high])]
+        whole, *parts = records(self.root, self.name, spans)
+        picture = documents.parse_json(whole, _PICTURE, f"{self.name}, image {file_name}")
         found = [
-            documents.parse_json(data, _ANNOTATION, f"{self.name}, annotation at byte {start}")
-            for (start, _), data in zip(spans, records(self.root, self.name, spans), strict=True)
+            documents.parse_json(part, _ANNOTATION, f"{self.name}, annotation at byte {start}")
+            for part, (start, _) in zip(parts, spans[1:], strict=True)
         ]
-        if any(one.image_id != picture.id for one in found):
-            raise self._changed(picture.file_name)
-        return found
-
-    def _changed(self, what: str) -> BadFrame:
-        sentence = f"{self.name}: wanted the file of the index, got another one at image {what}"
-        return BadFrame(Reason.BAD_METADATA, sentence)
+        ids = {picture.id, *(one.image_id for one in found)}
+        if picture.file_name != file_name or ids != {image_id}:
+            got = f"another one at image {file_name}"
+            sentence = f"{self.name}: wanted the file of the index, got {got}"
+            raise BadFrame(Reason.BAD_METADATA, sentence)
+        text = tuple(record.decode(errors="replace") for record in (whole, *parts))
+        return Told(picture=picture, annotations=tuple(found), text=text)
 
 
 def read_coco(root: Path, name: str) -> CocoDocument:
@@ -122,11 +126,12 @@ def read_coco(root: Path, name: str) -> CocoDocument:
         for data in records(root, name, spans)
     ]
     problems: dict[str, BadFrame] = {}
-    pictures, picture_ids = _pictures(root, name, problems)
+    pictures = _pictures(root, name, problems)
     if not pictures and not problems:
         raise BadFrame(Reason.BAD_METADATA, f"{name}: wanted pictures in `images`, got none")
     image_ids, places, has_masks = _annotations(root, name, problems)
-    for lost in np.setdiff1d(image_ids, picture_ids).tolist():
+    listed = [image_id for image_id, _ in pictures.values()]
+    for lost in np.setdiff1d(image_ids, listed).tolist():
         sentence = f"{name}: wanted a picture {lost} for its annotations, `images` lists none"
         problems[f"annotations of image {lost}"] = BadFrame(Reason.MISSING_FILE, sentence)
     order = np.argsort(image_ids, kind="stable")
@@ -142,12 +147,10 @@ def read_coco(root: Path, name: str) -> CocoDocument:
     )
 
 
-def _pictures(
-    root: Path, name: str, problems: dict[str, BadFrame]
-) -> tuple[dict[str, Span], NDArray[np.int64]]:
-    """Places by file name, and all ids."""
+def _pictures(root: Path, name: str, problems: dict[str, BadFrame]) -> dict[str, tuple[int, Span]]:
+    """Ids and places by file name."""
     spans = record_spans(root, name, "images")
-    found: dict[str, Span] = {}
+    found: dict[str, tuple[int, Span]] = {}
     ids: set[int] = set()
     for span, data in zip(spans, records(root, name, spans), strict=True):
         where = f"image at byte {span[0]}"
@@ -160,9 +163,9 @@ def _pictures(
             sentence = f"{name}, {where}: wanted each id and file once, got {key.file_name} again"
             problems[where] = BadFrame(Reason.DUPLICATE_ID, sentence)
             continue
-        found[key.file_name] = span
+        found[key.file_name] = key.id, span
         ids.add(key.id)
-    return found, np.array(sorted(ids), dtype=np.int64)
+    return found
 
 
 def _annotations(

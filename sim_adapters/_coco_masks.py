@@ -29,11 +29,15 @@ class Patch(NamedTuple):
     mask: NDArray[np.bool_]  # (h, w)
     top: int
     left: int
+    area: int  # pixels of the mask
 
     def of(self, layer: NDArray[np.generic]) -> NDArray[np.generic]:
         """The same part of a layer, as a view."""
         height, width = self.mask.shape
         return layer[self.top : self.top + height, self.left : self.left + width]
+
+
+NO_PATCH = Patch(np.zeros((0, 0), dtype=np.bool_), 0, 0, 0)
 
 
 class Shape(NamedTuple):
@@ -50,8 +54,8 @@ def polygon_patch(numbers: Sequence[float], size: Size, name: str) -> Patch:
         sentence = f"{name}: wanted a polygon of x and y by turns, got {len(numbers)} numbers"
         raise BadFrame(Reason.BAD_METADATA, sentence)
     height, width = size
-    x, y = np.array(numbers, dtype=np.float64).reshape(-1, 2).T - 0.5  # centres on whole numbers
-    next_x, next_y = np.roll(x, -1), np.roll(y, -1)
+    corners = np.array(numbers, dtype=np.float64).reshape(-1, 2) - 0.5  # centres on whole numbers
+    (x, y), (next_x, next_y) = corners.T, np.concatenate([corners[1:], corners[:1]]).T
     first = np.ceil(np.minimum(y, next_y)).clip(0, height).astype(np.int64)
     rows = np.ceil(np.maximum(y, next_y)).clip(0, height).astype(np.int64) - first
     total = int(rows.sum())
@@ -59,7 +63,7 @@ def polygon_patch(numbers: Sequence[float], size: Size, name: str) -> Patch:
         wanted = f"a polygon whose edges cross at most {MOST_CROSSINGS:,} rows"
         raise BadFrame(Reason.BAD_METADATA, f"{name}: wanted {wanted}, got {total:,}")
     if total == 0:
-        return Patch(np.zeros((0, 0), dtype=np.bool_), 0, 0)
+        return NO_PATCH
     edge = np.repeat(np.arange(len(x)), rows)
     row = np.arange(total) - np.repeat(np.cumsum(rows) - rows, rows) + first[edge]
     slope = (next_x - x)[edge] / (next_y - y)[edge]
@@ -68,7 +72,7 @@ def polygon_patch(numbers: Sequence[float], size: Size, name: str) -> Patch:
     shape = (int(row.max()) + 1 - top, int(column.max()) + 1 - left)
     # Every row is crossed an even number of times, so that runs may go on from row to row.
     turns = np.sort((row - top) * shape[1] + column - left)
-    return Patch(_alternating(turns, shape)[:, :-1], top, left)
+    return Patch(_alternating(turns, shape)[:, :-1], top, left, _filled(turns))
 
 
 def runs_patch(counts: Sequence[int], size: Size, name: str) -> Patch:
@@ -79,10 +83,10 @@ def runs_patch(counts: Sequence[int], size: Size, name: str) -> Patch:
         raise BadFrame(Reason.BAD_METADATA, f"{name}: wanted {wanted}, got {sum(counts):,} pixels")
     turns = np.cumsum(np.array(counts, dtype=np.int64))[: len(counts) // 2 * 2]
     if len(turns) == 0:
-        return Patch(np.zeros((0, 0), dtype=np.bool_), 0, 0)
+        return NO_PATCH
     left, right = int(turns[0]) // height, -(-int(turns[-1]) // height)
     mask = _alternating(turns - left * height, (right - left, height))
-    return Patch(mask.T, 0, left)
+    return Patch(mask.T, 0, left, _filled(turns))
 
 
 def unpacked(text: str, name: str) -> list[int]:
@@ -125,10 +129,16 @@ def is_visible(shape: Shape, instances: Instances) -> bool:
 
 
 def _area(shape: Shape) -> int:
-    return sum(int(np.count_nonzero(patch.mask)) for patch in shape.patches)
+    return sum(patch.area for patch in shape.patches)
+
+
+def _filled(turns: NDArray[np.int64]) -> int:
+    """How much lies between every other turn and the next."""
+    return int((turns[1::2] - turns[::2]).sum())
 
 
 def _alternating(turns: NDArray[np.int64], shape: Size) -> NDArray[np.bool_]:
     """(h, w), false at first, that changes at every place of `turns` (n,), sorted, row by row."""
-    runs = np.diff(turns, prepend=0, append=shape[0] * shape[1])
+    ends = np.concatenate([[0], turns, [shape[0] * shape[1]]])
+    runs = ends[1:] - ends[:-1]
     return np.repeat(np.arange(len(runs)) % 2 == 1, runs).reshape(shape)

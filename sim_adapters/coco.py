@@ -113,22 +113,21 @@ class Coco(Recordings):
     def content(self, entry: Entry, files: SourceFiles) -> Content:
         document = self._documents[files.names["annotations"]]
         assert isinstance(document, CocoDocument), "its frames have a problem otherwise"
-        picture = document.picture(entry.native_id.removeprefix(self._folder_of(document.name)))
-        annotations = document.annotations(picture)
-        files.count_in([picture, annotations, sorted(document.categories.items())])
+        told = document.told(entry.native_id.removeprefix(self._folder_of(document.name)))
+        files.count_in([told.text, sorted(document.categories.items())])
         image = files.image()
         size = image.shape[:2]
-        _check_size(picture, size, document.name)
+        _check_size(told.picture, size, document.name)
         classes = {**WORDS, **self.config.classes}
-        things = list(self._things(annotations, document, classes, size))
+        things = list(self._things(told.annotations, document, classes, size))
         stencil = instances = None
         if document.has_masks:
             stencil, instances = painted((thing.shape for thing in things), size)
         known = {bare(word) for word in document.categories.values()} & classes.keys()
-        sky = picture.attributes
+        sky = told.picture.attributes
         return Content(
             image=image,
-            conditions=conditions_of(sky.weather, sky.timeofday, "", picture.file_name),
+            conditions=conditions_of(sky.weather, sky.timeofday, "", told.picture.file_name),
             stencil=stencil,
             label_space=label_space_of(classes[word] for word in known),
             instances=instances,
