@@ -20,7 +20,7 @@ BANDS: tuple[Colour, ...] = (
 )  # radiance of flames from the ground up  # fmt: skip
 FUEL = linear("#201810")  # what is left of the colour under the glow
 TONGUES = 13
-FIRELIGHT = np.array([420.0, 165.0, 34.0])
+FIRELIGHT = np.array([240.0, 95.0, 21.0])  # intensity of a fire of size 1
 SOOTY = tuple(linear(c) for c in ("#0f0e0d", "#1a1918", "#2a2928", "#3b3a39"))
 SCORCH_M = 0.008  # height over the road, above its paint
 PUFFS = 85

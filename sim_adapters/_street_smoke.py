@@ -46,10 +46,14 @@ def opaque(smoke: Smoke, camera: Camera, rays: Floats, depth: Floats) -> NDArray
 def through_smoke(
     linear: Floats, smoke: Smoke, camera: Camera, rays: Floats, depth: Floats, air: Ambience
 ) -> Floats:
-    """The linear image (H, W, 3) behind smoke, whose puffs are laid over it from far to near."""
-    seen = linear.copy()
+    """The linear image (H, W, 3) behind smoke, whose puffs are laid over it from far to near.
+
+    Depth (S, H, W); where a pixel shows a leaf before the sky, smoke dims all of it, for a bright
+    rest of sky would look like a spark.
+    """
+    seen, farthest = linear.copy(), depth.max(axis=0)
     colours = _Shades(smoke, air)
-    for c in reversed(list(crossings(smoke, camera, rays, depth))):
+    for c in reversed(list(crossings(smoke, camera, rays, farthest))):
         own = colours.of(c, float(np.linalg.norm(smoke.centres_m[c.puff] - _eye(camera))))
         window = seen[c.rows, c.columns]
         window += c.alpha[..., None] * (own - window)

@@ -50,7 +50,7 @@ def between(
     hazy = linear * kept + airlight * (1 - kept) + glow
     nearest = depth.min(axis=0)
     if smoke is not None:
-        hazy = through_smoke(hazy, smoke, g.camera, rays, nearest, air)
+        hazy = through_smoke(hazy, smoke, g.camera, rays, depth, air)
     light = 0.6 * airlight + 0.25 * _around(hazy) + 3 * glow
     if air.rain_mm_h > 0:
         hazy = _rain(hazy, nearest, light, air, focal_px)

@@ -247,7 +247,7 @@ class Street:
 
             inside = _street_judge.radiance(stage.tracer, g, guides, air, samples, seed)
             if smoke is not None:
-                inside = through_smoke(inside, smoke, g.camera, g.rays, g.depth, air)
+                inside = through_smoke(inside, smoke, g.camera, g.rays, guides.depth, air)
             return _street_weather.camera(inside, air)
         linear = stage.tracer.radiance(g, guides, air, samples, seed)
         hazy = _street_weather.between(linear, g, guides.depth, lights, air, smoke)
