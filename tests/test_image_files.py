@@ -110,10 +110,30 @@ def test_a_jpeg_is_what_pillow_makes_of_it_and_a_torn_one_is_refused(
 
 def test_names_that_lead_nowhere_are_missing_files(tmp_path: Path) -> None:
     (tmp_path / "circle.png").symlink_to("circle.png")
-    for name in ("circle.png", "x" * 5000, "none.png"):
+    for name in ("circle.png", "x" * 5000, "none.png", ".", "a/.."):
         with pytest.raises(BadFrame) as caught:
             image_files.file_inside(tmp_path, tmp_path, name)
         assert caught.value.reason is Reason.MISSING_FILE
+
+
+def test_only_names_inside_the_root_are_files_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inside, outside = tmp_path / "root/a/b.png", tmp_path / "rooted.png"
+    inside.parent.mkdir(parents=True)
+    for path in (inside, outside):
+        path.touch()
+    (tmp_path / "root/link.png").symlink_to(outside)
+    (tmp_path / "linked").symlink_to(tmp_path / "root")
+    monkeypatch.chdir(tmp_path)
+    for root in (tmp_path / "root", tmp_path / "linked", Path("root")):
+        assert image_files.file_inside(root, root / "a", "b.png").samefile(inside)
+        for name in ("link.png", "../rooted.png", str(inside), "a/../../rooted.png"):
+            with pytest.raises(BadFrame) as caught:
+                image_files.file_inside(root, root, name)
+            assert caught.value.reason is Reason.PATH_ESCAPE
+    top = Path("/")
+    assert image_files.file_inside(top, top, str(inside)[1:]).samefile(inside)
 
 
 def test_a_file_that_is_too_long_is_not_read(tmp_path: Path) -> None:
