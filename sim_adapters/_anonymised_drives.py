@@ -12,6 +12,7 @@ such recordings again: the group of a frame is the recording, 0475, in whatever 
 """
 
 import re
+from abc import abstractmethod
 from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
@@ -50,9 +51,9 @@ class AnonymisedDrives(Recordings):
             for inner in folders_under(self.root, f"rgb_anon/{outer}"):
                 yield f"{outer}/{inner}"
 
+    @abstractmethod
     def sky(self, place: str) -> Conditions:
         """What the folder A/B says of weather and light."""
-        raise NotImplementedError
 
     def entries(self) -> Iterable[Entry]:
         for place in self.places():

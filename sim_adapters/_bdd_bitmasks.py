@@ -74,7 +74,8 @@ def bitmask_things(
     Raises BadFrame for a class outside the table, a thing without id and an id of two classes.
     """
     r, g, b, a = _channels(bitmask, name)
-    stencil_of(r, classes, name)
+    if int(r.max()) > max(classes):  # tables have no gaps
+        stencil_of(r, classes, name)
     single = ((r >= first_thing) & ((g & CROWD_OR_IGNORED) == 0)).view(np.uint8) * np.uint8(255)
     low, high, upper, top = (c & single for c in (a, b, (g & FLAGS) | (r << 4), r >> 4))
     keys = cv2.merge([low, high, upper, top]).view(np.int32)[..., 0]
