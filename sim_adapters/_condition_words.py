@@ -3,6 +3,7 @@
 A word that no table knows gives UNKNOWN; the source's own words are kept beside it, verbatim.
 """
 
+from functools import lru_cache
 from typing import Any
 
 from pydantic import ValidationError
@@ -70,6 +71,7 @@ def conditions_in(
     )
 
 
+@lru_cache(maxsize=4096)  # every frame asks for all words of its source
 def _bare(word: str) -> str:
     """Case, spaces and strokes do not make another word."""
     return "".join(letter for letter in word.lower() if letter.isalpha())

@@ -39,7 +39,8 @@ class SourceFiles:
         """The bytes of a layer's file."""
         path = image_files.file_inside(self.root, self.root, self.names[layer])
         data = image_files.read_limited(path, self.max_pixels, reason)
-        self._hasher.update(layer.encode() + len(data).to_bytes(8, "little") + data)
+        self._hasher.update(layer.encode() + len(data).to_bytes(8, "little"))
+        self._hasher.update(data)  # apart, so that megabytes are not copied
         return data
 
     def count_in(self, record: object) -> None:
