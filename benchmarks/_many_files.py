@@ -1,21 +1,83 @@
 """Datasets of very many empty frames under the names of their formats, for what an index costs."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 
-def touch(path: Path) -> None:
-    """An empty file; its folder must be there."""
-    path.touch()
+def touch(folder: Path, names: Iterable[str]) -> None:
+    """Empty files of one folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        (folder / name).touch()
+
+
+def bdd100k(root: Path, frames: int) -> None:
+    names = [f"{i:08x}-{i:08x}.jpg" for i in range(frames)]
+    touch(root / "images" / "100k" / "train", names)
+    attributes = {"weather": "clear", "scene": "city street", "timeofday": "daytime"}
+    records = [{"name": name, "attributes": attributes, "labels": []} for name in names]
+    labels = root / "labels" / "det_20" / "det_train.json"
+    labels.parent.mkdir(parents=True)
+    labels.write_text(json.dumps(records))
+
+
+def cityscapes(root: Path, frames: int) -> None:
+    stems = [f"aachen_{i:06d}_000019" for i in range(frames)]
+    touch(root / "leftImg8bit/train/aachen", (f"{stem}_leftImg8bit.png" for stem in stems))
+    touch(root / "gtFine/train/aachen", (f"{stem}_gtFine_labelIds.png" for stem in stems))
+
+
+def gtav(root: Path, frames: int) -> None:
+    moments = [
+        f"2018-03-30--{i // 36000:02d}-{i // 600 % 60:02d}-{i // 10 % 60:02d}--{i % 10 * 100:03d}"
+        for i in range(frames)
+    ]
+    for end in (".jpg", "-depth.png", "-stencil.png", ".json"):
+        touch(root, (f"{moment}{end}" for moment in moments))
+
+
+def kitti(root: Path, frames: int) -> None:
+    for layer, suffix in (("image_2", "png"), ("label_2", "txt"), ("calib", "txt")):
+        touch(root / "training" / layer, (f"{i:06d}.{suffix}" for i in range(frames)))
 
 
 def playing_for_data(root: Path, frames: int) -> None:
     for layer in ("images", "labels"):
-        (root / layer).mkdir()
-        for i in range(frames):
-            touch(root / layer / f"{i:05d}.png")
+        touch(root / layer, (f"{i:05d}.png" for i in range(frames)))
+
+
+def viper(root: Path, frames: int) -> None:
+    for layer in ("img", "cls", "inst"):
+        for sequence in range(frames // 1000):
+            folder = root / "train" / layer / f"{sequence:03d}"
+            touch(folder, (f"{sequence:03d}_{i:05d}.png" for i in range(1000)))
+
+
+def virtual_kitti2(root: Path, frames: int) -> None:
+    layers = (("rgb", "rgb", "jpg"), ("depth", "depth", "png"))
+    for scene in ("01", "02", "06", "18", "20"):
+        for variation in ("clone", "fog", "morning", "overcast", "rain", "sunset"):
+            for layer, prefix, suffix in layers:
+                folder = root / f"Scene{scene}/{variation}/frames/{layer}/Camera_0"
+                touch(folder, (f"{prefix}_{i:05d}.{suffix}" for i in range(-(-frames // 30))))
+
+
+def voc(root: Path, frames: int) -> None:
+    touch(root / "Annotations", (f"{i:06d}.xml" for i in range(frames)))
+    touch(root / "JPEGImages", (f"{i:06d}.jpg" for i in range(frames)))
 
 
 MANY: dict[str, Callable[[Path, int], None]] = {
-    "playing_for_data": playing_for_data,
+    make.__name__: make
+    for make in (
+        playing_for_data,
+        gtav,
+        bdd100k,
+        cityscapes,
+        kitti,
+        viper,
+        virtual_kitti2,
+        voc,
+    )
 }

@@ -12,7 +12,7 @@ from parhelion.pipeline.overview import Table
 from parhelion.pipeline.scene_class import LabelSpace, SceneClass
 from parhelion.sim_adapters._about import About
 
-LONGEST_DEFAULT = 120  # characters; above it stand tables of words
+LONGEST_DEFAULT = 500  # characters; above it stand tables of words
 HEAD = """# Adapters
 
 What each adapter reads, in whose units, and what becomes of it. This page is made from the code:
