@@ -71,18 +71,18 @@ def _in_pages(data: bytes, name: str, shot: Shot, max_pixels: int) -> Buffers:
         tiff.decode_layer(data, pages, tiff.chosen(pages, kind, name), name)
         for kind in ("depth", "stencil")
     ]
-    image = image_files.decode_image(data, name, max_pixels, upright=True, page=colour)
+    image = tiff.decode_colour(data, pages, colour, name, max_pixels)
     return Buffers(image, layers[0], layers[1])
 
 
 def _image(files: SourceFiles, shot: Shot) -> Image:
     name = files.names["image"]
     data = files.data("image", Reason.UNREADABLE_IMAGE)
-    page = 0
-    if name.lower().endswith((".tiff", ".tif")):
-        pages = _directories(data, name, files.max_pixels)
-        page = tiff.chosen(pages, "colour", name, shot.pages, shot.page)
-    return image_files.decode_image(data, name, files.max_pixels, upright=True, page=page)
+    if not name.lower().endswith((".tiff", ".tif")):
+        return image_files.decode_image(data, name, files.max_pixels, upright=True)
+    pages = _directories(data, name, files.max_pixels)
+    page = tiff.chosen(pages, "colour", name, shot.pages, shot.page)
+    return tiff.decode_colour(data, pages, page, name, files.max_pixels)
 
 
 def _layer(files: SourceFiles, layer: str, wanted: tuple[str, ...]) -> NDArray[Any]:

@@ -5,15 +5,14 @@ A world point w lies at clip = P V w (column vectors, matrices row by row). The 
 y = (1 - y_ndc) / 2 * H.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import NDArray
 
 from parhelion.pipeline.bad_frame import BadFrame, Reason
 from parhelion.pipeline.frame import Camera
+from parhelion.pipeline.layers import Box
 from parhelion.sim_adapters._gtav_depth import GAME, Planes
-from parhelion.sim_adapters._gtav_snapshot import Point, Sizes, Snapshot
+from parhelion.sim_adapters._gtav_snapshot import Snapshot
 
 Matrix = NDArray[np.float64]
 Points = NDArray[np.float64]  # (n, 3)
@@ -85,36 +84,31 @@ def _bad(name: str, wanted: str, got: Matrix) -> BadFrame:
     return BadFrame(Reason.BAD_CAMERA, sentence)
 
 
-class Projected(NamedTuple):
-    """A box of the world as the camera sees it."""
-
-    box: tuple[float, float, float, float]  # pixels, not clipped
-    whole: bool  # whether all of its corners are before the camera
-
-
-def rotation(degrees: Point) -> Matrix:
-    """Euler angles about x, y, z -> Rz Ry Rx, (3, 3)."""
-    (cx, cy, cz), (sx, sy, sz) = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
-    about_x = np.array([[1, 0, 0], [0, cx, -sx], [0, sx, cx]])
-    about_y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
-    about_z = np.array([[cz, -sz, 0], [sz, cz, 0], [0, 0, 1]])
-    turned: Matrix = about_z @ about_y @ about_x
-    return turned
+def rotations(degrees: Points) -> NDArray[np.float64]:
+    """Euler angles about x, y, z (n, 3) -> Rz Ry Rx, (n, 3, 3)."""
+    (cx, cy, cz), (sx, sy, sz) = np.cos(np.radians(degrees)).T, np.sin(np.radians(degrees)).T
+    rows = [
+        [cy * cz, sx * sy * cz - cx * sz, cx * sy * cz + sx * sz],
+        [cy * sz, sx * sy * sz + cx * cz, cx * sy * sz - sx * cz],
+        [-sy, sx * cy, cx * cy],
+    ]
+    return np.moveaxis(np.array(rows), 2, 0)
 
 
-def corners_of(pos: Point, degrees: Point, sizes: Sizes) -> Points:
-    """The corners (8, 3) of a model's box, world, metres."""
-    corners: Points = np.array(sizes)[CORNERS] @ rotation(degrees).T + np.array(pos)
-    return corners
+def corners_of(pos: Points, degrees: Points, sizes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The corners (n, 8, 3) of models' boxes of `sizes` (n, 6), world, metres."""
+    turned: NDArray[np.float64] = sizes[:, CORNERS] @ rotations(degrees).transpose(0, 2, 1)
+    return turned + pos[:, None]
 
 
-def seen_from(camera: Camera, points: Points) -> Projected | None:
-    """The box around world points, those behind the camera left out; None if all are behind it."""
-    world_to_camera = np.linalg.inv(camera.camera_to_world)
-    ours = points @ world_to_camera[:3, :3].T + world_to_camera[:3, 3]
-    ours = ours[ours[:, 2] > 0]
-    if not len(ours):
+def box_around(camera: Camera, points: Points) -> tuple[Box, bool] | None:
+    """The box around points (n, 3) in the camera's axes, pixels, and whether it holds them all.
+
+    Points behind the camera are left out; None if all are.
+    """
+    ahead = points[points[:, 2] > 0]
+    if not len(ahead):
         return None
-    pixels = (ours @ camera.intrinsics.T)[:, :2] / ours[:, 2:]
+    pixels = (ahead @ camera.intrinsics.T)[:, :2] / ahead[:, 2:]
     (x0, y0), (x1, y1) = pixels.min(axis=0).tolist(), pixels.max(axis=0).tolist()
-    return Projected((x0, y0, x1, y1), whole=len(ours) == len(points))
+    return (x0, y0, x1, y1), len(ahead) == len(points)

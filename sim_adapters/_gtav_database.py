@@ -47,7 +47,8 @@ class Database:
 
     def __init__(self, root: Path, names: Iterable[str]) -> None:
         self.root = root
-        self.names = [name for name in names if name.lower().endswith(".sql") or table_of(name)]
+        tables = (name for name in names if name.lower().endswith((".sql", ".csv")))
+        self.names = [name for name in tables if name.lower().endswith(".sql") or table_of(name)]
         self.blocks, self.problems = blocks_in(root, self.names)
         self._runs: dict[str, dict[str, Place]] = {}
         self._index()

@@ -11,6 +11,7 @@ are told apart by the sky, which is 0 in the one and 65535 in the other: no sky 
 near plane. A picture that shows no sky is taken for the first.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, NamedTuple, Self
 
@@ -19,11 +20,11 @@ from numpy.typing import NDArray
 
 from parhelion.pipeline.bad_frame import BadFrame, Reason
 from parhelion.pipeline.frame import Depth, Stencil
-from parhelion.sim_adapters._gtav_stencil import BASE, SKY, is_sky
+from parhelion.sim_adapters._gtav_stencil import BASE, SKY, surfaces_of
 
 LAST = 65535  # of 16 bits
 MOST_METRES = 1000.0  # where the PNG of metres is cut off
-ROWS_AT_ONCE = 32  # so many rows of float64 stay in the cache
+ROWS_AT_ONCE = 32  # so many rows stay in the cache, whatever is done with them
 
 
 class Planes(NamedTuple):
@@ -36,56 +37,77 @@ class Planes(NamedTuple):
     def of(cls, near_m: float, far_m: float) -> Self:
         return cls(near_m / (far_m - near_m), near_m * far_m / (far_m - near_m))
 
-    def metres(self, d: NDArray[np.floating]) -> Depth:
-        """Depth in [0, 1] -> metres, float32; computed in float64 and rounded once."""
-        made = np.empty(d.shape, np.float32)
-        with np.errstate(divide="ignore"):  # without a far plane, 0 is infinitely far
-            for row in range(0, len(d), ROWS_AT_ONCE):
-                rows = slice(row, row + ROWS_AT_ONCE)
-                below = np.add(d[rows], self.p22, dtype=np.float64)
-                np.divide(self.p23, below, out=made[rows], casting="same_kind")
+    def metres(self, d: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Depth in [0, 1] -> metres; without a far plane, 0 is infinitely far."""
+        made: NDArray[np.float64] = np.add(d, self.p22, dtype=np.float64)
+        with np.errstate(divide="ignore"):
+            np.divide(self.p23, made, out=made)
         return made
 
 
 GAME = Planes.of(0.15, 10003.815)  # as the game has them where no script changed them
 
 
-class Distances(NamedTuple):
-    metres: Depth
-    farthest: NDArray[np.bool_]  # (H, W) where the buffer holds what it holds for the sky
+class Space(NamedTuple):
+    """What depth and stencil say together; None is what is not there."""
+
+    depth: Depth | None  # metres; +inf = sky
+    classes: Stencil | None
 
 
-def distances_of(buffer: NDArray[Any], raw: Stencil | None, planes: Planes, name: str) -> Distances:
-    """The buffer (H, W), float32 or of 16 bits, in metres; the sky is +inf. Raises BadFrame.
+# A band of a buffer (h, W) -> metres, and where it holds what it holds for the sky.
+Metres = Callable[[NDArray[Any]], tuple[NDArray[np.floating], NDArray[np.bool_]]]
 
-    Without a stencil all that is farthest is taken for sky.
+
+def space_of(buffer: NDArray[Any] | None, raw: Stencil | None, planes: Planes, name: str) -> Space:
+    """From the game's buffers (H, W), a band of rows at a time. Raises BadFrame.
+
+    Without a stencil all that is farthest is taken for sky, without a depth the id alone tells it.
     """
+    metres = None if buffer is None else _metres_of(buffer, raw, planes, name)
+    depth = None if buffer is None else np.empty(buffer.shape, np.float32)
+    classes = None if raw is None else np.empty_like(raw)
+    layer = buffer if raw is None else raw
+    for row in range(0, 0 if layer is None else len(layer), ROWS_AT_ONCE):
+        band = slice(row, row + ROWS_AT_ONCE)
+        sky = farthest = None
+        if depth is not None and metres is not None and buffer is not None:
+            depth[band], farthest = metres(buffer[band])
+            sky = farthest
+        if classes is not None and raw is not None:
+            classes[band], sky = surfaces_of(raw[band], farthest, name)
+        if depth is not None and sky is not None and sky.any():
+            np.copyto(depth[band], np.float32(np.inf), where=sky)
+    return Space(depth, classes)
+
+
+def _metres_of(buffer: NDArray[Any], raw: Stencil | None, planes: Planes, name: str) -> Metres:
+    """How this buffer becomes metres. Raises BadFrame."""
     if buffer.dtype == np.float32:
-        metres, farthest = _floats(buffer, planes, name)
-    elif buffer.dtype == np.uint16:
-        metres, farthest = _steps(buffer, raw, planes)
-    else:
-        wanted = "depth in float32 or in 16 bits"
-        raise BadFrame(Reason.WRONG_TYPE, f"{name}: wanted {wanted}, got {buffer.dtype}")
-    np.copyto(metres, np.inf, where=farthest if raw is None else is_sky(raw, farthest))
-    return Distances(metres, farthest)
+        return lambda d: (planes.metres(_checked(d, name)), d == 0)
+    if buffer.dtype == np.uint16:
+        in_metres = raw is not None and _sky_is_last(buffer, raw)
+        table = _table(planes, in_metres)
+        return lambda q: (table.take(q), q == (LAST if in_metres else 0))
+    wanted = "depth in float32 or in 16 bits"
+    raise BadFrame(Reason.WRONG_TYPE, f"{name}: wanted {wanted}, got {buffer.dtype}")
 
 
-def _floats(d: NDArray[np.float32], planes: Planes, name: str) -> Distances:
+def _checked(d: NDArray[np.float32], name: str) -> NDArray[np.float32]:
     low, high = d.min(), d.max()
     if not (low >= 0 and high <= 1):  # nan is neither
         sentence = f"{name}: wanted depth from 0 (far) to 1 (near), got {low:g} to {high:g}"
         raise BadFrame(Reason.UNREADABLE_LAYER, sentence)
-    return Distances(planes.metres(d), d == 0)
+    return d
 
 
-def _steps(q: NDArray[np.uint16], raw: Stencil | None, planes: Planes) -> Distances:
-    in_metres = raw is not None and _sky_is_last(q[(raw & BASE) == SKY])
-    return Distances(_table(planes, in_metres)[q], q == (LAST if in_metres else 0))
-
-
-def _sky_is_last(sky: NDArray[np.uint16]) -> bool:
-    return 2 * int(np.count_nonzero(sky == LAST)) > sky.size
+def _sky_is_last(buffer: NDArray[np.uint16], raw: Stencil) -> bool:
+    """Whether most of the sky has the largest number; a grid of pixels tells, if it meets any."""
+    for step in (8, 1):
+        sky = buffer[::step, ::step][(raw[::step, ::step] & BASE) == SKY]
+        if sky.size:
+            return bool(2 * np.count_nonzero(sky == LAST) > sky.size)
+    return False
 
 
 @lru_cache(maxsize=16)

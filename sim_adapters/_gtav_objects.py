@@ -11,17 +11,19 @@ behind walls too, and persons who are parked far below the map. Traps:
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ValidationError
 
 from parhelion.pipeline.bad_frame import BadFrame, Reason
 from parhelion.pipeline.frame import Camera, SceneObject, Stencil
 from parhelion.pipeline.layers import Box, box_area, clip_box
 from parhelion.pipeline.scene_class import SceneClass
-from parhelion.sim_adapters._gtav_camera import MOST_METRES, corners_of, seen_from
+from parhelion.sim_adapters._gtav_camera import MOST_METRES, box_around, corners_of
 from parhelion.sim_adapters._gtav_snapshot import Corners, Entity
+
+Corners8 = NDArray[np.float64]  # (8, 3)
 
 LOWEST_M = -50.0  # nobody walks so deep; persons out of use wait at -100
 
@@ -66,61 +68,49 @@ class Scene:
         self.width = width
         self.height = height
         self.name = name
-        self.world_to_camera = None if camera is None else np.linalg.inv(camera.camera_to_world)
 
-    def object_of(self, entity: Entity, dropped: Counter[str]) -> SceneObject | None:
-        """The entity as an object; None, and counted, where it is none. Raises BadFrame."""
-        category = category_of(entity, self.name)
-        if category is None:
-            dropped["entities of the background"] += 1
-            return None
-        if category is SceneClass.PERSON and entity.pos and entity.pos[2] < LOWEST_M:
-            dropped["persons parked below the map"] += 1
-            return None
-        corners = self._corners(entity)
-        placed = self._box(entity, corners)
-        if isinstance(placed, str):
-            dropped[placed] += 1
-            return None
-        box, truncation = placed
-        centre = None if corners is None else corners.mean(axis=0)
-        return self._object(category, box, truncation, centre)
+    def objects_of(
+        self, entities: Sequence[Entity], dropped: Counter[str]
+    ) -> tuple[SceneObject, ...]:
+        """Those of the entities that are in the picture; the rest is counted. Raises BadFrame."""
+        world = _corners(entities, self.name)
+        ours = _in_axes_of(self.camera, world)
+        centres, far = world.mean(axis=1).tolist(), ours[..., 2].mean(axis=1).tolist()
+        found = []
+        for entity, corners, centre, ahead in zip(entities, ours, centres, far, strict=True):
+            made = self._object(entity, corners, centre, ahead)
+            if isinstance(made, str):
+                dropped[made] += 1
+            else:
+                found.append(made)
+        return tuple(found)
 
     def _object(
-        self,
-        category: SceneClass,
-        box: Box,
-        truncation: float | None,
-        centre: NDArray[np.float64] | None,
-    ) -> SceneObject:
-        far = self._distance(centre)
-        try:
-            return SceneObject(
-                category=category,
-                box_xyxy=box,
-                truncation=truncation,
-                distance_m=far,
-                visibility=0.0 if self._is_hidden(category, box) else None,
-                centre_m=None if centre is None else tuple(centre.tolist()),
-            )
-        except ValidationError as error:
-            sentence = f"{self.name}: wanted an object with a box, got {box}"
-            raise BadFrame(Reason.BAD_METADATA, sentence) from error
+        self, entity: Entity, corners: Corners8, centre: list[float], ahead: float
+    ) -> SceneObject | str:
+        """An entity by its corners in the camera's axes and its centre in the world's.
 
-    def _corners(self, entity: Entity) -> NDArray[np.float64] | None:
-        """The corners of its own box (8, 3), world, metres; all at one place without sizes."""
-        if entity.pos is None:
-            return None
-        rot, sizes = entity.rot or (0.0, 0.0, 0.0), entity.model_sizes or (0.0,) * 6
-        numbers = (*entity.pos, *rot, *sizes)
-        if not all(abs(number) < MOST_METRES for number in numbers):
-            sentence = f"{self.name}: wanted an entity on the map, got {entity.pos}"
-            raise BadFrame(Reason.BAD_METADATA, sentence)
-        return corners_of(entity.pos, rot, sizes)
+        A word says why it is none.
+        """
+        category = category_of(entity, self.name)
+        if category is None:
+            return "entities of the background"
+        if category is SceneClass.PERSON and entity.pos and entity.pos[2] < LOWEST_M:
+            return "persons parked below the map"
+        placed = self._box(entity, corners)
+        if isinstance(placed, str):
+            return placed
+        box, truncation = placed
+        return SceneObject(
+            category=category,
+            box_xyxy=box,
+            truncation=truncation,
+            distance_m=ahead if ahead >= 0 else None,  # nan is never more
+            visibility=0.0 if self._is_hidden(category, box) else None,
+            centre_m=None if entity.pos is None else (centre[0], centre[1], centre[2]),
+        )
 
-    def _box(
-        self, entity: Entity, corners: NDArray[np.float64] | None
-    ) -> tuple[Box, float | None] | str:
+    def _box(self, entity: Entity, corners: Corners8) -> tuple[Box, float | None] | str:
         """Its box in the picture with its truncation, or why there is none."""
         stored = _stored(entity.bbox)
         tight = _stored(entity.best_bbox)
@@ -128,33 +118,20 @@ class Scene:
         if box := tight or stored:
             x0, y0, x1, y1 = box
             last = 1 if tight else 0
-            made = (
-                x0 * self.width,
-                y0 * self.height,
-                x1 * self.width + last,
-                y1 * self.height + last,
-            )
-        elif self.camera is None or corners is None or entity.model_sizes is None:
+            x0, x1 = x0 * self.width, x1 * self.width + last
+            made = x0, y0 * self.height, x1, y1 * self.height + last
+        elif self.camera is None or entity.pos is None or entity.model_sizes is None:
             return "boxes off the screen without a box of their own"
         else:
-            seen = seen_from(self.camera, corners)
+            seen = box_around(self.camera, corners)
             if seen is None:
                 return "boxes behind the camera"
-            made = seen.box
-            if seen.whole:
+            made, whole = seen
+            if whole:
                 inside = box_area(clip_box(made, self.width, self.height))
                 truncation = 1 - inside / max(box_area(made), inside, 1e-9)
         clipped = clip_box(made, self.width, self.height)
-        if not box_area(clipped):
-            return "boxes outside the picture"
-        return clipped, truncation
-
-    def _distance(self, centre: NDArray[np.float64] | None) -> float | None:
-        """Metres along the optical axis to a place in the world; None behind the camera."""
-        if centre is None or self.world_to_camera is None:
-            return None
-        far = float(self.world_to_camera[2, :3] @ centre + self.world_to_camera[2, 3])
-        return far if far >= 0 else None
+        return (clipped, truncation) if box_area(clipped) else "boxes outside the picture"
 
     def _is_hidden(self, category: SceneClass, box: Box) -> bool:
         """Whether no pixel in its box is of its kind: then nothing of it is to be seen."""
@@ -162,8 +139,39 @@ class Scene:
             return False
         kind = SceneClass.PERSON if category is SceneClass.PERSON else SceneClass.VEHICLE
         columns = slice(int(box[0]), math.ceil(box[2]))
-        rows = slice(int(box[1]), math.ceil(box[3]))
-        return not (self.stencil[rows, columns] == kind).any()
+        inside = self.stencil[int(box[1]) : math.ceil(box[3]), columns]
+        # One pixel is proof enough, and of most things a grid finds one.
+        return not any((inside[::step, ::step] == kind).any() for step in (8, 1))
+
+
+def _corners(entities: Sequence[Entity], name: str) -> NDArray[np.float64]:
+    """Corners (n, 8, 3) of the entities' own boxes, world, metres.
+
+    All at one place where sizes are not told; nan without a place. Raises BadFrame.
+    """
+    nowhere = (math.nan,) * 3
+    numbers = np.array(
+        [
+            (*(e.pos or nowhere), *(e.rot or (0,) * 3), *(e.model_sizes or (0,) * 6))
+            for e in entities
+        ]
+    ).reshape(-1, 12)
+    told = np.array([e.pos is not None for e in entities], dtype=bool)
+    absurd = told & ~(np.abs(numbers) < MOST_METRES).all(axis=1)
+    if absurd.any():
+        got = entities[int(absurd.argmax())].pos
+        raise BadFrame(Reason.BAD_METADATA, f"{name}: wanted an entity on the map, got {got}")
+    numbers[~told] = math.nan
+    return corners_of(numbers[:, :3], numbers[:, 3:6], numbers[:, 6:])
+
+
+def _in_axes_of(camera: Camera | None, world: NDArray[np.float64]) -> NDArray[np.float64]:
+    """World points (n, 8, 3) as the camera has them; nan without a camera."""
+    if camera is None:
+        return np.full_like(world, math.nan)
+    world_to_camera = np.linalg.inv(camera.camera_to_world)
+    ours: NDArray[np.float64] = world @ world_to_camera[:3, :3].T + world_to_camera[:3, 3]
+    return ours
 
 
 def _stored(corners: Corners | None) -> Box | None:

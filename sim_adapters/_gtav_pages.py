@@ -22,9 +22,10 @@ from parhelion.sim_adapters import _image_files as image_files
 MOST_PAGES = 64  # fifteen weathers, depth and stencil make 17
 MOST_TAGS = 512
 BYTE_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
-WIDTH, HEIGHT, BITS, COMPRESSION, SAMPLES, FORMAT = 256, 257, 258, 259, 277, 339
+WIDTH, HEIGHT, BITS, COMPRESSION, SAMPLES, EXTRA, FORMAT = 256, 257, 258, 259, 277, 338, 339
 SHORT, LONG = 3, 4
 FLOATING_POINT = 3  # a sample format
+ALPHA = 2  # an extra sample by which OpenCV would darken the colours
 LZMA = 34925  # a compression that OpenCV lacks
 
 ReadAt = Callable[[int, int], bytes]  # (offset, length) -> at most so many bytes
@@ -39,6 +40,7 @@ class Page(NamedTuple):
     samples: int
     floating: bool
     compression: int
+    extra: int  # what its first sample beyond R, G, B is
 
     @property
     def kind(self) -> str:
@@ -100,6 +102,19 @@ def check_sizes(pages: Sequence[Page], name: str, max_pixels: int) -> None:
             raise BadFrame(Reason.OVERSIZED_IMAGE, sentence)
 
 
+def decode_colour(
+    data: bytes, pages: Sequence[Page], index: int, name: str, max_pixels: int
+) -> NDArray[np.uint8]:
+    """A page of colours, (H, W, 3) uint8 sRGB; a fourth sample tells nothing. Raises BadFrame."""
+    page = pages[index]
+    if page.extra != ALPHA:
+        pixels = _by_opencv(data, index)
+        if pixels is not None and pixels.shape == (page.height, page.width, page.samples):
+            swap = cv2.COLOR_BGR2RGB if page.samples == 3 else cv2.COLOR_BGRA2RGB
+            return cv2.cvtColor(pixels, swap).astype(np.uint8, copy=False)
+    return image_files.decode_image(data, name, max_pixels, upright=True, page=index)
+
+
 def decode_layer(data: bytes, pages: Sequence[Page], index: int, name: str) -> NDArray[Any]:
     """The numbers of a page of depth (float32) or stencil (uint8), (H, W). Raises BadFrame."""
     page = pages[index]
@@ -144,7 +159,7 @@ def _directory(read: ReadAt, at: int, order: str, name: str) -> tuple[Page, int]
         if count > MOST_TAGS:
             raise _broken(name, f"{count:,} tags in a directory")
         (after,) = struct.unpack_from(f"{order}I", block, 2 + 12 * count)
-        tags = {BITS: 1, COMPRESSION: 1, SAMPLES: 1, FORMAT: 1, WIDTH: 0, HEIGHT: 0}
+        tags = {BITS: 1, COMPRESSION: 1, SAMPLES: 1, FORMAT: 1, WIDTH: 0, HEIGHT: 0, EXTRA: 0}
         for tag, kind, n, value in struct.iter_unpack(f"{order}HHI4s", block[2 : 2 + 12 * count]):
             if tag in tags and kind in (SHORT, LONG):  # of a tag that comes twice, the larger
                 tags[tag] = max(tags[tag], _number(read, kind, n, value, order))
@@ -157,6 +172,7 @@ def _directory(read: ReadAt, at: int, order: str, name: str) -> tuple[Page, int]
         samples=tags[SAMPLES],
         floating=tags[FORMAT] == FLOATING_POINT,
         compression=tags[COMPRESSION],
+        extra=tags[EXTRA],
     )
     return page, after
 

@@ -12,16 +12,23 @@ Decisions:
   knows what: IGNORE.
 """
 
+from functools import cache
+from typing import NamedTuple
+
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from parhelion.pipeline.frame import Stencil, with_ignored
+from parhelion.pipeline.bad_frame import BadFrame, Reason
+from parhelion.pipeline.frame import Stencil
 from parhelion.pipeline.scene_class import LabelSpace, SceneClass
-from parhelion.sim_adapters._class_tables import stencil_of
 
 BASE = 0x07  # bits that say what it is
 PLAYER = 0x80  # bit of the player and of what is the player's
+FARTHEST_SHIFT = 3
+FARTHEST = 1 << FARTHEST_SHIFT  # bit that says here that the depth is the sky's
 SKY = 7
+UNKNOWN = 254  # no SceneClass
 
 BASES = {
     0: SceneClass.OTHER,
@@ -32,13 +39,28 @@ BASES = {
     SKY: SceneClass.SKY,
 }
 LABEL_SPACE: LabelSpace = frozenset(BASES.values())
-CLASSES = {raw: BASES[raw & BASE] for raw in range(256) if raw & BASE in BASES}
 
 
-def is_sky(raw: Stencil, farthest: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Where there is sky: by id and by depth, (H, W)."""
-    sky: NDArray[np.bool_] = ((raw & BASE) == SKY) & farthest
-    return sky
+class Surfaces(NamedTuple):
+    classes: Stencil  # (H, W) SceneClass ids
+    sky: NDArray[np.bool_]  # (H, W)
+
+
+def surfaces_of(raw: Stencil, farthest: NDArray[np.bool_] | None, name: str) -> Surfaces:
+    """What the bytes (H, W) show.
+
+    `farthest` is where the depth is the sky's; without a depth the id alone tells the sky. Raises
+    BadFrame for an id that means nothing.
+    """
+    codes = raw & np.uint8(BASE)
+    codes |= np.uint8(FARTHEST) if farthest is None else farthest.view(np.uint8) << FARTHEST_SHIFT
+    classes = cv2.LUT(codes, _table()).astype(np.uint8, copy=False)
+    strange = classes == UNKNOWN
+    if strange.any():
+        got = np.unique(raw[strange])[:8].tolist()
+        sentence = f"{name}: wanted stencils of {sorted(BASES)} in the low bits, got unknown {got}"
+        raise BadFrame(Reason.UNKNOWN_CLASS, sentence)
+    return Surfaces(classes, codes == SKY | FARTHEST)
 
 
 def is_player(raw: Stencil) -> NDArray[np.bool_]:
@@ -47,12 +69,11 @@ def is_player(raw: Stencil) -> NDArray[np.bool_]:
     return player
 
 
-def classes_of(raw: Stencil, farthest: NDArray[np.bool_] | None, name: str) -> Stencil:
-    """Bytes (H, W) -> SceneClass ids (H, W) uint8.
-
-    `farthest` is where the depth is the sky's, None without a depth. Raises BadFrame.
-    """
-    classes = stencil_of(raw, CLASSES, name)
-    if farthest is None:
-        return classes
-    return with_ignored(classes, (classes == SceneClass.SKY) & ~farthest)
+@cache
+def _table() -> NDArray[np.uint8]:
+    """Class by base and FARTHEST, (256,)."""
+    table = np.full(256, UNKNOWN, np.uint8)
+    for base, scene_class in BASES.items():
+        table[[base, base | FARTHEST]] = scene_class
+    table[SKY] = SceneClass.IGNORE  # something is before the sky
+    return table

@@ -38,12 +38,12 @@ from parhelion.sim_adapters._condition_words import conditions_in
 from parhelion.sim_adapters._gtav_buffers import buffers_of
 from parhelion.sim_adapters._gtav_camera import camera_of, planes_of
 from parhelion.sim_adapters._gtav_database import Database
-from parhelion.sim_adapters._gtav_depth import distances_of
+from parhelion.sim_adapters._gtav_depth import space_of
 from parhelion.sim_adapters._gtav_listing import Listing, Shot
 from parhelion.sim_adapters._gtav_notes import sections_of, snapshot_of
 from parhelion.sim_adapters._gtav_objects import TYPES, VEHICLES, Scene
 from parhelion.sim_adapters._gtav_snapshot import SNAPSHOT, Snapshot, hour_of
-from parhelion.sim_adapters._gtav_stencil import BASES, LABEL_SPACE, classes_of
+from parhelion.sim_adapters._gtav_stencil import BASES, LABEL_SPACE
 from parhelion.sim_adapters._listing import walk
 from parhelion.sim_adapters._recordings import Content, Entry, Recordings, RecordingsConfig
 from parhelion.sim_adapters._source_files import SourceFiles
@@ -121,17 +121,12 @@ class Gtav(Recordings):
         snapshot = self._snapshot(entry, files)
         buffers = buffers_of(entry, files, self.config.raw_size).alike(name)
         height, width = buffers.image.shape[:2]
-        depth = farthest = classes = None
-        if buffers.depth is not None:
-            planes, assumed = planes_of(snapshot, name)
-            if assumed:
-                self.dropped["matrices missing, the game's own planes assumed"] += 1
-            depth, farthest = distances_of(buffers.depth, buffers.stencil, planes, name)
-        if buffers.stencil is not None:
-            classes = classes_of(buffers.stencil, farthest, name)
+        planes, assumed = planes_of(snapshot, name)
+        if assumed and buffers.depth is not None:
+            self.dropped["matrices missing, the game's own planes assumed"] += 1
+        depth, classes = space_of(buffers.depth, buffers.stencil, planes, name)
         camera = camera_of(snapshot, width, height, name)
         scene = Scene(camera, classes, width, height, name)
-        found = (scene.object_of(entity, self.dropped) for entity in snapshot.entities)
         return Content(
             image=buffers.image,
             conditions=self._conditions(entry, snapshot),
@@ -139,7 +134,7 @@ class Gtav(Recordings):
             label_space=frozenset() if classes is None else LABEL_SPACE,
             stencil_native=buffers.stencil,
             depth=depth,
-            objects=tuple(thing for thing in found if thing is not None),
+            objects=scene.objects_of(snapshot.entities, self.dropped),
             camera=camera,
         )
 

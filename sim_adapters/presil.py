@@ -27,8 +27,8 @@ from parhelion.pipeline.scene_class import SceneClass
 from parhelion.sim_adapters._about import About
 from parhelion.sim_adapters._boxes import kept_box
 from parhelion.sim_adapters._grouping import GroupedConfig
-from parhelion.sim_adapters._gtav_depth import Planes, distances_of
-from parhelion.sim_adapters._gtav_stencil import BASES, LABEL_SPACE, classes_of
+from parhelion.sim_adapters._gtav_depth import Planes, space_of
+from parhelion.sim_adapters._gtav_stencil import BASES, LABEL_SPACE
 from parhelion.sim_adapters._listing import files_under
 from parhelion.sim_adapters._recordings import Content, Entry, Recordings
 from parhelion.sim_adapters._source_files import SourceFiles
@@ -111,13 +111,11 @@ class PreSil(Recordings):
         image = files.image()
         size = image.shape[0], image.shape[1]
         raw = files.numbers("stencil", np.uint8, size) if "stencil" in files else None
-        depth = farthest = None
-        if "depth" in files:
-            buffer = files.numbers("depth", np.float32, size)
-            depth, farthest = distances_of(buffer, raw, PLANES, files.names["depth"])
+        buffer = files.numbers("depth", np.float32, size) if "depth" in files else None
+        depth, classes = space_of(buffer, raw, PLANES, entry.native_id)
         return Content(
             image=image,
-            stencil=None if raw is None else classes_of(raw, farthest, files.names["stencil"]),
+            stencil=classes,
             label_space=LABEL_SPACE,
             stencil_native=raw,
             depth=depth,

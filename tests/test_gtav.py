@@ -91,9 +91,11 @@ def test_pages_are_known_by_their_samples_not_by_their_order(order: str, tmp_pat
     looks_like(frame, street_pixels(0))
 
 
-def test_alpha_is_dropped_though_it_is_nothing(tmp_path: Path) -> None:
-    (tmp_path / f"{STEM}.tiff").write_bytes(written.pages(written.colours(1)))
-    assert only(frames(tmp_path)).image.mean() > 20
+@pytest.mark.parametrize("alpha", [False, True])
+def test_a_fourth_sample_changes_no_colour(alpha: bool, tmp_path: Path) -> None:
+    """Declared as alpha, it is zero everywhere: whoever blends by it sees a black picture."""
+    (tmp_path / f"{STEM}.tiff").write_bytes(written.pages(written.colours(1), alpha=alpha))
+    looks_like(only(frames(tmp_path)), street_pixels(0))
 
 
 def test_the_depth_of_a_capture_without_any_matrix_is_assumed_and_counted(tmp_path: Path) -> None:

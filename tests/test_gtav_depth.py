@@ -1,26 +1,41 @@
 """Depth and stencil of GTA V: the closed forms of its buffers, and what they mean together."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from parhelion.pipeline.bad_frame import BadFrame, Reason
 from parhelion.pipeline.scene_class import SceneClass
-from parhelion.sim_adapters._gtav_depth import GAME, Planes, distances_of
-from parhelion.sim_adapters._gtav_stencil import LABEL_SPACE, classes_of, is_player
+from parhelion.sim_adapters._gtav_depth import GAME, Planes, space_of
+from parhelion.sim_adapters._gtav_stencil import LABEL_SPACE, is_player, surfaces_of
 
 SAMPLE = Planes(1.49945045e-05, 0.150002249)  # of a capture whose planes are 0.15 and 10003.815 m
 SKY, VEHICLE, ROAD = 7, 2, 0
 
 
+def depth_of(
+    buffer: NDArray[Any], raw: NDArray[np.uint8] | None, planes: Planes = SAMPLE
+) -> NDArray[np.float32]:
+    depth = space_of(buffer, raw, planes, "z").depth
+    assert depth is not None
+    return depth
+
+
+def classes_of(raw: NDArray[np.uint8], farthest: NDArray[np.bool_] | None) -> NDArray[np.uint8]:
+    return surfaces_of(raw, farthest, "x").classes
+
+
 def metres(d: float, planes: Planes = SAMPLE) -> float:
-    return float(distances_of(np.full((1, 1), d, np.float32), None, planes, "x").metres[0, 0])
+    return float(depth_of(np.full((1, 1), d, np.float32), None, planes)[0, 0])
 
 
 def steps(q: int, raw: int = ROAD, planes: Planes = SAMPLE) -> float:
     buffer, stencil = np.full((1, 1), q, np.uint16), np.full((1, 1), raw, np.uint8)
-    return float(distances_of(buffer, stencil, planes, "x").metres[0, 0])
+    return float(depth_of(buffer, stencil, planes)[0, 0])
 
 
 def test_the_planes_of_the_game_are_those_of_the_sample() -> None:
@@ -63,32 +78,32 @@ def test_the_last_step_of_sixteen_bits_ends_where_nothing_is_told_any_more() -> 
 def test_a_png_of_metres_is_known_by_its_sky() -> None:
     buffer = np.array([[65535, 65535, 0, 32768]], np.uint16)
     raw = np.array([[SKY, ROAD, ROAD, VEHICLE]], np.uint8)
-    found = distances_of(buffer, raw, SAMPLE, "x")
-    assert np.isposinf(found.metres[0, 0])
-    assert np.isnan(found.metres[0, 1])  # beyond the 1,000 m where it is cut off
-    assert found.metres[0, 3] == pytest.approx(500, abs=0.02)
-    reversed_z = distances_of(np.where(raw == SKY, 0, buffer).astype(np.uint16), raw, SAMPLE, "x")
-    assert reversed_z.metres[0, 3] == pytest.approx(0.3, abs=1e-3)
+    found = depth_of(buffer, raw)
+    assert np.isposinf(found[0, 0])
+    assert np.isnan(found[0, 1])  # beyond the 1,000 m where it is cut off
+    assert found[0, 3] == pytest.approx(500, abs=0.02)
+    reversed_z = depth_of(np.where(raw == SKY, 0, buffer).astype(np.uint16), raw)
+    assert reversed_z[0, 3] == pytest.approx(0.3, abs=1e-3)
 
 
 def test_sky_is_infinite_and_a_far_hill_is_at_the_far_plane() -> None:
     buffer, raw = np.zeros((1, 2), np.float32), np.array([[SKY, ROAD]], np.uint8)
-    found = distances_of(buffer, raw, SAMPLE, "x").metres
+    found = depth_of(buffer, raw)
     assert np.isposinf(found[0, 0])
     assert found[0, 1] == pytest.approx(10003.815, rel=1e-6)
-    assert np.isposinf(distances_of(buffer, None, SAMPLE, "x").metres).all()
+    assert np.isposinf(depth_of(buffer, None)).all()
 
 
 @pytest.mark.parametrize("wrong", [-0.1, 1.5, np.nan, np.inf])
 def test_a_buffer_outside_its_range_is_refused(wrong: float) -> None:
     buffer = np.array([[0.5, wrong]], np.float32)
     with pytest.raises(BadFrame, match=r"z: wanted depth from 0 \(far\) to 1 \(near\)"):
-        distances_of(buffer, None, SAMPLE, "z")
+        depth_of(buffer, None)
 
 
 def test_depth_of_another_type_is_refused() -> None:
     with pytest.raises(BadFrame, match="float32 or in 16 bits, got uint8"):
-        distances_of(np.zeros((2, 2), np.uint8), None, SAMPLE, "z")
+        depth_of(np.zeros((2, 2), np.uint8), None)
 
 
 @pytest.mark.parametrize(
@@ -109,21 +124,21 @@ def test_depth_of_another_type_is_refused() -> None:
     ],
 )
 def test_the_low_bits_tell_the_class(raw: int, wanted: SceneClass) -> None:
-    made = classes_of(np.full((2, 2), raw, np.uint8), np.ones((2, 2), bool), "x")
+    made = classes_of(np.full((2, 2), raw, np.uint8), np.ones((2, 2), bool))
     assert (made == wanted).all()
     assert wanted in LABEL_SPACE
 
 
 @pytest.mark.parametrize("raw", [5, 6, 13, 0x85])
 def test_an_id_that_nobody_documents_is_refused(raw: int) -> None:
-    with pytest.raises(BadFrame, match=rf"x: wanted ids of its class table, got unknown \[{raw}\]"):
-        classes_of(np.full((2, 2), raw, np.uint8), None, "x")
+    with pytest.raises(BadFrame, match=rf"x: wanted stencils of .*, got unknown \[{raw}\]"):
+        classes_of(np.full((2, 2), raw, np.uint8), None)
 
 
 def test_a_wire_before_the_sky_is_not_sky() -> None:
     raw, farthest = np.full((1, 2), SKY, np.uint8), np.array([[True, False]])
-    assert classes_of(raw, farthest, "x").tolist() == [[SceneClass.SKY, SceneClass.IGNORE]]
-    depth = distances_of(np.array([[0, 0.0065]], np.float32), raw, SAMPLE, "x").metres
+    assert classes_of(raw, farthest).tolist() == [[SceneClass.SKY, SceneClass.IGNORE]]
+    depth = depth_of(np.array([[0, 0.0065]], np.float32), raw)
     assert np.isposinf(depth[0, 0])
     assert depth[0, 1] == pytest.approx(23, abs=0.1)
 
@@ -135,5 +150,5 @@ def test_the_highest_bit_is_the_player() -> None:
 
 def test_an_unknown_class_has_its_reason() -> None:
     with pytest.raises(BadFrame) as caught:
-        classes_of(np.full((1, 1), 6, np.uint8), None, "x")
+        classes_of(np.full((1, 1), 6, np.uint8), None)
     assert caught.value.reason is Reason.UNKNOWN_CLASS

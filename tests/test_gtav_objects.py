@@ -52,7 +52,8 @@ def entity(**changes: Any) -> Entity:
 def placed(thing: Entity, dropped: Counter[str] | None = None, **kinds: Any) -> SceneObject | None:
     camera = camera_of(told(snapshot("x")), WIDTH, HEIGHT, "x")
     scene = Scene(camera, kinds.get("stencil"), WIDTH, HEIGHT, "x")
-    return scene.object_of(thing, Counter() if dropped is None else dropped)
+    found = scene.objects_of((thing,), Counter() if dropped is None else dropped)
+    return found[0] if found else None
 
 
 def overlap(a: tuple[float, ...], b: tuple[float, ...]) -> float:
@@ -77,11 +78,11 @@ def test_the_box_of_the_capture_comes_out_of_its_own_3d_box() -> None:
     camera = camera_of(told(SAMPLE), 1920, 1057, "x")
     scene = Scene(camera, None, 1920, 1057, "x")
     both = [
-        scene.object_of(Entity.model_validate(PERSON | {"type": "car"} | changes), Counter())
+        Entity.model_validate(PERSON | {"type": "car"} | changes)
         for changes in ({}, {"bbox": SENTINEL})
     ]
-    stored, computed = (thing.box_xyxy for thing in both if thing is not None)
-    assert overlap(stored, computed) > 0.95
+    stored, computed = scene.objects_of(both, Counter())
+    assert overlap(stored.box_xyxy, computed.box_xyxy) > 0.95
 
 
 def test_the_camera_looks_ahead_with_y_down() -> None:

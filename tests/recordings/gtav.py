@@ -114,10 +114,10 @@ def colours(count: int) -> list[NDArray[np.uint8]]:
     return [np.concatenate([street_pixels(i), alpha], axis=2) for i in range(count)]
 
 
-def pages(colour: list[NDArray[np.uint8]], order: str = "cds") -> bytes:
-    """One TIFF; `order` of colours, depth and stencil."""
+def pages(colour: list[NDArray[np.uint8]], order: str = "cds", *, alpha: bool = False) -> bytes:
+    """One TIFF; `order` of colours, depth and stencil; `alpha` declares what the game does not."""
     layers = {
-        "c": [page(pixels, JPEG) for pixels in colour],
+        "c": [page(pixels, JPEG, alpha=alpha) for pixels in colour],
         "d": [page(buffer(), LZW, 3)],
         "s": [page(stencil(), LZW, 2)],
     }
@@ -125,8 +125,12 @@ def pages(colour: list[NDArray[np.uint8]], order: str = "cds") -> bytes:
     return tiff(*every)
 
 
-def page(pixels: NDArray[Any], compression: str, predictor: int = 1) -> Image.Image:
+def page(
+    pixels: NDArray[Any], compression: str, predictor: int = 1, *, alpha: bool = False
+) -> Image.Image:
     made = Image.fromarray(pixels)
+    if made.mode == "RGBA" and not alpha:
+        made = made.convert("RGBX")  # a fourth sample that nothing is said of
     made.encoderinfo = {"compression": compression}
     if compression in (LZW, LZMA):
         made.encoderinfo["tiffinfo"] = {PREDICTOR: predictor}
