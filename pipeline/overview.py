@@ -52,10 +52,12 @@ def ingest_tables(ingested: Ingested) -> tuple[Table, ...]:
     layers = Counter(layer for key in keys for layer in key.layers)
     return (
         read,
-        _count_table("layer", layers),
-        _count_table("class", _under(CLASS, counted)),
-        _count_table("weather that no table knows", _unknown_words(keys)),
-        _count_table("left out of frames", _under(DROPPED, counted), number="times"),
+        _count_table("frames by layer", ("layer", "frames"), layers),
+        _count_table("frames by class", ("class", "frames"), _under(CLASS, counted)),
+        _count_table(
+            "weather that no table knows", ("the source's words", "frames"), _unknown_words(keys)
+        ),
+        _count_table("left out of frames", ("what", "times"), _under(DROPPED, counted)),
         refused_table([q for r in ingested.of(*Role) for q in r.quarantined]),
         _speed_table(len(keys), timings(ingested.folder)),
     )
@@ -73,10 +75,10 @@ def _unknown_words(keys: Sequence[FrameKey]) -> Counter[str]:
     return Counter(c.native for c in told if c.weather is Weather.UNKNOWN and c.native)
 
 
-def _count_table(what: str, counts: Counter[str], number: str = "frames") -> Table:
+def _count_table(title: str, columns: tuple[str, str], counts: Counter[str]) -> Table:
     return Table(
-        title=f"{number} by {what}",
-        columns=(what, number),
+        title=title,
+        columns=columns,
         rows=tuple((name, str(n)) for name, n in counts.most_common()) or (("none", "0"),),
     )
 
