@@ -9,7 +9,7 @@ from parhelion.pipeline.bias import Census
 from parhelion.pipeline.budget_curve import BudgetCurve
 from parhelion.pipeline.conditions import Weather
 from parhelion.pipeline.contracts import FrameKey
-from parhelion.pipeline.ingest import CLASS, DROPPED
+from parhelion.pipeline.ingest import CLASS, DROPPED, UNTOLD
 from parhelion.pipeline.plan import PlanConfig, make_plan
 from parhelion.pipeline.quarantine import QuarantineRow
 from parhelion.pipeline.receipts import Timing, timings
@@ -57,6 +57,7 @@ def ingest_tables(ingested: Ingested) -> tuple[Table, ...]:
         _count_table(
             "weather that no table knows", ("the source's words", "frames"), _unknown_words(keys)
         ),
+        _count_table("integrity could not tell", ("between", "frames"), _under(UNTOLD, counted)),
         _count_table("left out of frames", ("what", "times"), _under(DROPPED, counted)),
         refused_table([q for r in ingested.of(*Role) for q in r.quarantined]),
         _speed_table(len(keys), timings(ingested.folder)),

@@ -23,10 +23,10 @@ def test_an_example_is_a_run(path: Path) -> None:
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_roles_share_no_group_but_twins_of_the_targets(name: str) -> None:
-    groups: dict[Role, set[str]] = {}
+    groups: dict[Role, set[str]] = {role: set() for role in Role}
     for source in load_config(name).sources:
         adapter = parts.build("sim_adapters", source.adapter, **source.settings)
-        groups.setdefault(source.role, set()).update(ref.group_id for ref in adapter.index())
+        groups[source.role].update(ref.group_id for ref in adapter.index())
     trained = groups[Role.SOURCE] | groups[Role.TARGET]
     assert not groups[Role.JUDGE] & (trained | groups[Role.REFERENCE])
     assert not groups[Role.REFERENCE] & trained
