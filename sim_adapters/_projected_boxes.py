@@ -6,6 +6,8 @@ from numpy.typing import NDArray
 from parhelion.pipeline.frame import Camera
 from parhelion.pipeline.layers import Box, clip_box
 
+Plane = tuple[float, float, float, float]  # a, b, c, d: inside is a x + b y + c z + d >= 0
+
 NEAR_M = 0.1  # what lies nearer to the camera's plane is cut off
 # Corners are numbered by the signs of their x, y and z: 0 = ---, 1 = --+, 2 = -+-, ...
 SIGNS = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)], dtype=np.float64)
@@ -28,61 +30,64 @@ def rectangles(
     What hides behind other things is seen here. The box of a body that the picture's edge or the
     camera's plane cuts is that of the part inside, not the clipped box of the whole.
     """
-    pose = camera.camera_to_world
+    pose, planes = camera.camera_to_world, _view(width, height)
     pixels = (corners_m - pose[:3, 3]) @ pose[:3, :3] @ camera.intrinsics.T  # times their depth
-    planes = _inside(pixels, width, height)
-    outside = np.any(np.all(planes < 0, axis=1), axis=1)
-    whole = np.all(planes >= 0, axis=(1, 2))
+    inside = pixels @ np.array(planes)[:, :3].T + np.array(planes)[:, 3]
+    outside = np.any(np.all(inside < 0, axis=1), axis=1)
+    whole = np.all(inside >= 0, axis=(1, 2))
     found: list[Box | None] = []
-    for i, points in enumerate(pixels):
+    for i, points in enumerate(pixels.tolist()):
         if outside[i]:
             found.append(None)
         else:
-            seen = points if whole[i] else _seen(points, width, height)
+            seen = points if whole[i] else _seen(points, planes)
             found.append(_rectangle(seen, width, height))
     return found
 
 
-def _inside(pixels: NDArray[np.float64], width: int, height: int) -> NDArray[np.float64]:
-    """How far points (..., 3) lie inside each of the five planes of the view, (..., 5)."""
-    x, y, z = pixels[..., 0], pixels[..., 1], pixels[..., 2]
-    return np.stack([z - NEAR_M, x, width * z - x, y, height * z - y], axis=-1)
+def _view(width: int, height: int) -> list[Plane]:
+    """The five planes of a view of homogeneous pixels (x, y, z), none of them behind the eye."""
+    return [
+        (0.0, 0.0, 1.0, -NEAR_M),
+        *((1.0, 0.0, 0.0, 0.0), (-1.0, 0.0, float(width), 0.0)),
+        *((0.0, 1.0, 0.0, 0.0), (0.0, -1.0, float(height), 0.0)),
+    ]
 
 
-def _seen(points: NDArray[np.float64], width: int, height: int) -> NDArray[np.float64]:
-    """The corners (k, 3) of a body's faces, cut by the planes of the view one after another.
+def _seen(points: list[list[float]], planes: list[Plane]) -> list[list[float]]:
+    """The corners of a body's faces, cut by the planes of the view one after another.
 
-    Sutherland and Hodgman 1974, in homogeneous pixels.
+    Sutherland and Hodgman 1974.
     """
     kept = []
     for face in FACES:
-        polygon = points[list(face)]
-        for plane in range(5):
-            polygon = _cut(polygon, _inside(polygon, width, height)[:, plane])
-            if not len(polygon):
-                break
-        kept.append(polygon)
-    return np.concatenate(kept)
+        polygon = [points[corner] for corner in face]
+        for plane in planes:
+            polygon = _cut(polygon, plane)
+        kept += polygon
+    return kept
 
 
-def _cut(polygon: NDArray[np.float64], inside: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The part of a polygon (k, 3) where `inside` (k,), linear along its edges, is 0 or more."""
-    if (inside >= 0).all():
+def _cut(polygon: list[list[float]], plane: Plane) -> list[list[float]]:
+    """The part of a polygon on the inner side of a plane; plain numbers, because they are few."""
+    a, b, c, d = plane
+    inside = [a * x + b * y + c * z + d for x, y, z in polygon]
+    if min(inside, default=0.0) >= 0:
         return polygon
-    after, far = np.roll(polygon, -1, axis=0), np.roll(inside, -1)
     made = []
-    for a, b, here, there in zip(polygon, after, inside, far, strict=True):
-        if here >= 0:
-            made.append(a)
+    for i, (here, there) in enumerate(zip(inside, inside[-1:] + inside[:-1], strict=True)):
+        corner, before = polygon[i], polygon[i - 1]
         if (here >= 0) != (there >= 0):
-            made.append(a + (b - a) * (here / (here - there)))
-    return np.array(made).reshape(-1, 3)
+            share = there / (there - here)
+            made.append([q + (p - q) * share for p, q in zip(corner, before, strict=True)])
+        if here >= 0:
+            made.append(corner)
+    return made
 
 
-def _rectangle(points: NDArray[np.float64], width: int, height: int) -> Box | None:
-    if not len(points):
+def _rectangle(points: list[list[float]], width: int, height: int) -> Box | None:
+    if not points:
         return None
-    places = points[:, :2] / points[:, 2:]
-    (x0, y0), (x1, y1) = places.min(axis=0).tolist(), places.max(axis=0).tolist()
-    left, top, right, bottom = box = clip_box((x0, y0, x1, y1), width, height)
+    xs, ys = [x / z for x, _, z in points], [y / z for _, y, z in points]
+    left, top, right, bottom = box = clip_box((min(xs), min(ys), max(xs), max(ys)), width, height)
     return box if right > left and bottom > top else None

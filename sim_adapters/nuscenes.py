@@ -13,7 +13,6 @@ clock of the car, whose offset the log's name tells.
 
 import re
 from collections.abc import Iterable
-from dataclasses import asdict
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -178,7 +177,8 @@ class Nuscenes(Recordings):
         scene, log = tables.scenes[shot.sample_token]
         conditions = _conditions(self.about, scene.description, shot.timestamp, log)
         camera = _camera(sensor, pose, entry.native_id)
-        files.count_in([asdict(sensor), asdict(pose), conditions])
+        poses = [(placed.translation, placed.rotation) for placed in (sensor, pose)]
+        files.count_in([poses, sensor.camera_intrinsic, conditions])
         if not shot.is_key_frame:
             return Content(image=image, conditions=conditions, camera=camera)
         bodies = details.bodies(shot.sample_token)
@@ -212,18 +212,15 @@ def _camera(sensor: Placed, pose: Placed, name: str) -> Camera:
     """The sensor stands in the car, the car in the world; axes of cameras are OpenCV's."""
     if not sensor.camera_intrinsic:
         raise BadFrame(Reason.BAD_CAMERA, f"{name}: wanted camera_intrinsic 3x3, got none")
-    k = np.array(sensor.camera_intrinsic)
-    if not (k[0, 0] > 0 and k[1, 1] > 0 and np.array_equal(k[2], [0, 0, 1])):
-        sentence = f"{name}: wanted focal lengths above 0 in pixels, got {k.tolist()}"
+    (fx, _, _), (_, fy, _), last = k = sensor.camera_intrinsic
+    if not (fx > 0 and fy > 0 and last == (0, 0, 1)):
+        sentence = f"{name}: wanted focal lengths above 0 in pixels, got {k}"
         raise BadFrame(Reason.BAD_CAMERA, sentence)
-    return Camera(intrinsics=k, camera_to_world=_pose(pose, name) @ _pose(sensor, name))
-
-
-def _pose(placed: Placed, name: str) -> NDArray[np.float64]:
-    made = np.eye(4)
-    made[:3, :3] = rotation_matrices(placed.rotation, name, scalar_first=True)[0]
-    made[:3, 3] = placed.translation
-    return made
+    outer, inner = rotation_matrices([pose.rotation, sensor.rotation], name, scalar_first=True)
+    made: NDArray[np.float64] = np.eye(4)
+    made[:3, :3] = outer @ inner
+    made[:3, 3] = outer @ np.array(sensor.translation) + pose.translation
+    return Camera(intrinsics=np.array(k), camera_to_world=made)
 
 
 def _objects(bodies: Bodies, camera: Camera, shot: Shot) -> tuple[SceneObject, ...]:
