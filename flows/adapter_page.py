@@ -96,9 +96,12 @@ def _classes(label_space: LabelSpace) -> str:
 
 
 def _settings(config: type[Any]) -> str:
+    defaults = config()
     rows = []
-    for name, value in config().model_dump(mode="json").items():
-        told = json.dumps(value)
+    for name, value in defaults.model_dump(mode="json").items():
+        told = json.dumps(
+            sorted(value) if isinstance(getattr(defaults, name), frozenset) else value
+        )
         rows.append(
             (f"`{name}`", f"`{told}`" if len(told) < LONGEST_DEFAULT else "the tables here")
         )

@@ -57,7 +57,7 @@ def ingest_tables(ingested: Ingested) -> tuple[Table, ...]:
         _count_table(
             "weather that no table knows", ("the source's words", "frames"), _unknown_words(keys)
         ),
-        _count_table("integrity could not tell", ("between", "frames"), _under(UNTOLD, counted)),
+        _count_table("integrity could not tell", ("layer", "frames"), _under(UNTOLD, counted)),
         _count_table("left out of frames", ("what", "times"), _under(DROPPED, counted)),
         refused_table([q for r in ingested.of(*Role) for q in r.quarantined]),
         _speed_table(len(keys), timings(ingested.folder)),
