@@ -24,6 +24,7 @@ from parhelion.sim_adapters._street_shapes import Floats
 
 AHEAD_M = (22.0, 28.0)  # of the nose part's middle, before the last camera
 DEBRIS_FROM_M = 9.0  # before the last camera
+ROOT_M = 0.6  # of a wing, where it burns
 CLEAR_M = 0.7  # what stands closer to the wreck than this is gone
 CRUSHED_M = 0.08  # by which the weight presses what lies on the road flat
 LOW_M = 3.2  # below this a part of the wreck pushes things away
@@ -66,7 +67,7 @@ def crash(site: Site, layout: Layout, random: Random) -> None:
     fires = (
         Fire(nose.pose.at((0.0, -wreck.NOSE_M - 0.6, 0.0)), 1.3),
         Fire(tail.pose.at((0.0, 0.6, 0.0)), 1.1, smokes=False),  # its smoke would hide the fin
-        Fire(wing.pose.at((-0.5, -0.7, 0.0)), 0.9),
+        Fire(_before_root(wing), 0.9),
     )
     fire.burn(site, random, fires, side)
 
@@ -117,6 +118,14 @@ def _pitch(angle: float) -> Floats:
     """About x; what points forward rises where the angle is positive."""
     c, s = np.cos(angle), np.sin(angle)
     return np.array([[1, 0, 0], [0, c, -s], [0, s, c]])
+
+
+def _before_root(wing: Lying) -> tuple[float, float, float]:
+    """On the ground where the torn root of a wing comes nearest to the cameras."""
+    along = np.concatenate([p.mesh.vertices[:, 0] for p in wing.pieces])
+    root = wing.vertices[along < ROOT_M]
+    x, y, _ = root[root[:, 1].argmin()]
+    return (float(x), float(y) - 0.5, 0.0)
 
 
 def _grounded(pieces: list[Piece], crushed: float) -> list[Piece]:

@@ -103,7 +103,7 @@ def _light(at: Point, direction: Point, intensity: Floats) -> Light:
 def _plume(random: Random, at: Point, size: float, lean: Floats) -> Smoke:
     """Puffs that rise, spread and thin out; the lowest still burn."""
     t = np.sort(random.random(PUFFS)) ** 1.3
-    height = size * (0.7 + 26 * t)
+    height = size * (1.5 + 26 * t)
     spread = size * (0.2 + 1.8 * t)
     sway = random.normal(0, 1, (PUFFS, 2)) * spread[:, None]
     drift = lean * (height**1.15)[:, None] * 0.55
@@ -112,7 +112,7 @@ def _plume(random: Random, at: Point, size: float, lean: Floats) -> Smoke:
         centres_m=np.column_stack([np.array(at[:2]) + drift + sway, at[2] + height]),
         radii_m=radius,
         per_m=1.5 / radius * (1 - 0.55 * t) * random.uniform(0.6, 1.2, PUFFS),
-        heat=np.clip(1.0 - height / (3.4 * size), 0, 1) ** 1.5,
+        heat=np.clip(1.25 - height / (3.6 * size), 0, 1) ** 1.5,
     )
 
 
