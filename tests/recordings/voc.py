@@ -28,6 +28,7 @@ def write(folder: Path) -> dict[str, Any]:
     save_mask(home / "SegmentationObject/2007_000027.png", mask(1, 2))
     (home / "ImageSets/Main").mkdir(parents=True, exist_ok=True)
     (home / "ImageSets/Main/train.txt").write_text("2007_000027\n")
+    (home / "ImageSets/Main/val.txt").write_text("2008_000340\n")
     return {"path": folder, "mask_classes": {CAR: "car", PERSON: "person", BUS: "bus"}}
 
 
@@ -69,8 +70,13 @@ def write_xml(
 
 
 def save_mask(path: Path, ids: NDArray[np.uint8]) -> None:
-    """With a palette, as VOC has it: whoever converts to RGB loses the ids."""
+    """With VOC's palette: whoever converts to RGB loses the ids."""
     path.parent.mkdir(parents=True, exist_ok=True)
     picture = Image.fromarray(ids, mode="P")
-    picture.putpalette(bytes((i * 5) % 256 for i in range(768)))
+    picture.putpalette(bytes(colour_part(i, part) for i in range(256) for part in range(3)))
     picture.save(path)
+
+
+def colour_part(i: int, part: int) -> int:
+    """Red (0), green (1) or blue (2) of an id: every third of its bits, the lowest weighs most."""
+    return sum((i >> 3 * place + part & 1) << 7 - place for place in range(3))
