@@ -1,7 +1,9 @@
 """The built-in street simulator: random street scenes under any of fifteen weathers at any hour.
 
 Nothing to install, no window, no graphics card: mitsuba traces the light, embree gives exact
-layers. Twins (one view under several conditions) share every layer bit by bit.
+layers. Twins (one view under several conditions) share every layer bit by bit. Two events can befall
+a street: a flood, whose level and waves are set, and a plane crash. Thick smoke is IGNORE in the
+stencil and unknown in depth; thin smoke is air, like fog.
 """
 
 from collections import Counter
@@ -159,13 +161,13 @@ class Street:
         licence=LICENCE,
         units={
             "stencil": "scene classes of the surface at the centre of each pixel",
-            "depth": "metres, exact; sky is infinite",
+            "depth": "metres, exact; sky is infinite, behind thick smoke unknown",
             "emissive": "bits: 1 gives light, 2 is lit by a lamp",
             "instances": "one id per thing; 0 = background",
             "objects": "tight boxes of what is visible of each thing",
             "camera": "pinhole; metres, z up in the world",
         },
-        label_space=LABEL_SPACE,
+        label_space=EVENT_LABEL_SPACE,
     )
 
     def __init__(self, config: StreetConfig) -> None:
