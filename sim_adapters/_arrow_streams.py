@@ -1,6 +1,7 @@
 """Rows of Arrow stream files, as `datasets` saves them: mapped into memory, checked before use."""
 
 from bisect import bisect_right
+from collections.abc import Mapping
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,8 @@ class ArrowRows:
         self.name, self._columns = name, columns  # of rows, as far as they are there
         try:
             with pa.memory_map(str(file)) as source, pa.ipc.open_stream(source) as stream:
-                self.schema: pa.Schema = stream.schema
+                self.names: list[str] = stream.schema.names
+                self.metadata: Mapping[bytes, bytes] | None = stream.schema.metadata
                 self._batches = list(stream)
         except (*UNREADABLE, OSError) as error:
             raise self._bad("a whole Arrow stream", error) from error
@@ -67,7 +69,7 @@ class ArrowRows:
             raise self._bad(f"paths in the column {column}", error) from error
 
     def _selected(self, batch: pa.RecordBatch, columns: frozenset[str]) -> pa.RecordBatch:
-        return batch.select([name for name in self.schema.names if name in columns])
+        return batch.select([name for name in self.names if name in columns])
 
     def _bad(self, wanted: str, error: Exception) -> BadFrame:
         said = str(error).splitlines()[0] if str(error) else type(error).__name__

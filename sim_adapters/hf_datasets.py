@@ -189,8 +189,8 @@ class SavedTables(NamedParquet):
         try:
             file_inside(self._root, self._root, name)
             rows = ArrowRows(file, name)
-            if self.config.image_column not in rows.schema.names:
-                got = ", ".join(rows.schema.names[:12])
+            if self.config.image_column not in rows.names:
+                got = ", ".join(rows.names[:12])
                 wanted = f"a column {self.config.image_column!r} of images (image_column)"
                 raise BadFrame(Reason.BAD_METADATA, f"{name}: wanted {wanted} among {got:.200}")
             groups = self._row_groups(rows, name)
@@ -224,8 +224,7 @@ class SavedTables(NamedParquet):
         return frozenset((self.config.image_column, *layers, *named_ones))
 
     def _metadata(self, file: Path) -> Mapping[bytes, bytes] | None:
-        told: Mapping[bytes, bytes] | None = ArrowRows(file, file.name).schema.metadata
-        return told
+        return ArrowRows(file, file.name).metadata
 
 
 PART = HfDatasets
