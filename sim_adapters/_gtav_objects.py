@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from parhelion.pipeline.bad_frame import BadFrame, Reason
 from parhelion.pipeline.frame import Camera, SceneObject, Stencil
 from parhelion.pipeline.layers import Box, box_area, clip_box
-from parhelion.pipeline.scene_class import SceneClass
+from parhelion.pipeline.scene_class import LabelSpace, SceneClass
 from parhelion.sim_adapters._gtav_camera import MOST_METRES, box_around, corners_of
 from parhelion.sim_adapters._gtav_snapshot import Corners, Entity
 
@@ -43,6 +43,7 @@ VEHICLES: dict[str, SceneClass] = {
     **dict.fromkeys(("Boats", "Helicopters", "Planes"), SceneClass.OTHER),
 }
 TYPES = {"person": SceneClass.PERSON, "bicycle": SceneClass.BICYCLE}
+OBJECT_CLASSES: LabelSpace = frozenset(VEHICLES.values()) | frozenset(TYPES.values())
 
 
 def category_of(entity: Entity, name: str) -> SceneClass | None:

@@ -31,7 +31,9 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from parhelion.pipeline.conditions import Conditions, Weather
+from parhelion.pipeline.frame import Stencil
 from parhelion.pipeline.provenance import Kind
+from parhelion.pipeline.scene_class import LabelSpace
 from parhelion.sim_adapters import _documents as documents
 from parhelion.sim_adapters._about import About
 from parhelion.sim_adapters._condition_words import conditions_in
@@ -41,7 +43,7 @@ from parhelion.sim_adapters._gtav_database import Database
 from parhelion.sim_adapters._gtav_depth import space_of
 from parhelion.sim_adapters._gtav_listing import Listing, Shot
 from parhelion.sim_adapters._gtav_notes import sections_of, snapshot_of
-from parhelion.sim_adapters._gtav_objects import TYPES, VEHICLES, Scene
+from parhelion.sim_adapters._gtav_objects import OBJECT_CLASSES, TYPES, VEHICLES, Scene
 from parhelion.sim_adapters._gtav_snapshot import SNAPSHOT, Snapshot, hour_of
 from parhelion.sim_adapters._gtav_stencil import BASES, LABEL_SPACE
 from parhelion.sim_adapters._listing import walk
@@ -71,7 +73,7 @@ ABOUT = About(
         "camera": "view and projection matrix, OpenGL axes",
     },
     classes={f"stencil {i}": c for i, c in BASES.items()} | VEHICLES | TYPES,
-    label_space=LABEL_SPACE,
+    label_space=LABEL_SPACE | OBJECT_CLASSES,
     weathers=WEATHERS,
     unverified=(
         "A stencil of 0 is road, building, prop and sign at once and becomes other.",
@@ -86,6 +88,12 @@ ABOUT = About(
         "The weather Halloween, and what Neutral looks like.",
     ),
 )
+
+
+def _label_space(stencil: Stencil | None, snapshot: Snapshot) -> LabelSpace:
+    """The stencil knows vehicles only as such; entities also by their kind."""
+    of_stencil = frozenset() if stencil is None else LABEL_SPACE
+    return of_stencil | OBJECT_CLASSES if snapshot.entities else of_stencil
 
 
 class GtavConfig(RecordingsConfig):
@@ -131,7 +139,7 @@ class Gtav(Recordings):
             image=buffers.image,
             conditions=self._conditions(entry, snapshot),
             stencil=classes,
-            label_space=frozenset() if classes is None else LABEL_SPACE,
+            label_space=_label_space(classes, snapshot),
             stencil_native=buffers.stencil,
             depth=depth,
             objects=scene.objects_of(snapshot.entities, self.dropped),

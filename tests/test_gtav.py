@@ -14,6 +14,7 @@ from recordings import HEIGHT, WIDTH, save, street_pixels
 from recordings import gtav as written
 
 from parhelion.pipeline.bad_frame import BadFrame, Reason
+from parhelion.pipeline.bias import tally_of
 from parhelion.pipeline.conditions import TimeOfDay, Weather
 from parhelion.pipeline.frame import Frame
 from parhelion.pipeline.scene_class import SceneClass
@@ -159,8 +160,11 @@ def test_five_pages_without_notes_are_the_weathers_of_a_shot_by_key(tmp_path: Pa
 def test_objects_are_the_cars_in_the_picture(tmp_path: Path) -> None:
     written.write_processed(tmp_path, STEM, 0)
     adapter = Gtav(GtavConfig(path=tmp_path))
-    (thing,) = adapter.read(adapter.index()[0]).objects
+    frame = adapter.read(adapter.index()[0])
+    (thing,) = frame.objects
     assert thing.category is SceneClass.CAR
+    assert tally_of(frame).objects[SceneClass.CAR] == 1, "entities tell cars from vehicles"
+    assert tally_of(frame).pixels[SceneClass.VEHICLE] == (frame.stencil == SceneClass.VEHICLE).sum()
     assert thing.box_xyxy == pytest.approx((18, 18, 30, 26))
     assert adapter.dropped == {"persons parked below the map": 1}
 
