@@ -5,7 +5,11 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
+
+from parhelion.pipeline.frame import Frame
 
 ROOT = Path(__file__).parents[1]
 
@@ -23,3 +27,9 @@ def told_by(peer: str, folder: Path, *words: str) -> Any:
     child = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert child.returncode == 0, child.stderr
     return json.loads(child.stdout)
+
+
+def mask_of(told: dict[str, Any], frame: Frame) -> NDArray[np.bool_]:
+    """A mask (H, W) that a reader told of a picture of the frame's size, in hexadecimal digits."""
+    pixels = np.frombuffer(bytes.fromhex(told["mask"]), dtype=np.uint8)
+    return pixels.reshape(frame.image.shape[:2]) != 0
