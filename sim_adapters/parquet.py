@@ -39,6 +39,8 @@ from parhelion.sim_adapters._recorded_frame import (
     frame_from,
 )
 
+# What a file that is not whole raises: names are decoded late, and rows may end too early.
+TORN = (pa.ArrowException, OSError, UnicodeDecodeError, StopIteration)
 BATCH_ROWS = 16  # rows decoded at a time; the file's own row groups bound what is read at a time
 
 
@@ -108,7 +110,7 @@ class ParquetImages:
             if ref.native_id in error.sentence:
                 raise
             raise BadFrame(error.reason, f"{ref.native_id}: {error.sentence}") from error
-        except (pa.ArrowException, OSError) as error:
+        except TORN as error:
             self._reader = None  # its place in the file is lost
             raise BadFrame(
                 Reason.UNREADABLE_IMAGE, f"{ref.native_id}: wanted a readable row, got {error}"
@@ -140,7 +142,7 @@ class ParquetImages:
             with pq.ParquetFile(file) as table:
                 self._check_columns(table, name)
                 groups = self._groups(table, name)
-        except (pa.ArrowException, OSError, WrongSchema) as error:
+        except (*TORN, WrongSchema) as error:
             problem = BadFrame(Reason.BAD_METADATA, f"{name}: wanted a Parquet table, got {error}")
             yield Entry(file=file, number=0, group_id=name, problem=problem)
         else:
