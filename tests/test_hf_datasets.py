@@ -197,10 +197,13 @@ def test_files_of_another_kind_are_told(saved: Path) -> None:
     assert "data-00001" in errors["train/data-00001-of-00002.arrow#0"].sentence
 
 
-def test_a_column_whose_name_is_no_text_is_refused(saved: Path) -> None:
-    file = saved / "test/data-00000-of-00001.arrow"
-    file.write_bytes(file.read_bytes().replace(b"scene", b"\x80cene"))
-    assert {e.reason for e in refusals(saved).values()} == {Reason.BAD_METADATA}
+def test_a_column_whose_name_is_no_text_is_refused(saved: Path, tmp_path: Path) -> None:
+    table = pa.table({"image": [recording.png(1)], "scene": ["a"]})
+    (tmp_path / "hub").mkdir()
+    pq.write_table(table, tmp_path / "hub/a.parquet", store_schema=False)
+    for file in (saved / "test/data-00000-of-00001.arrow", tmp_path / "hub/a.parquet"):
+        file.write_bytes(file.read_bytes().replace(b"scene", b"\x80cene"))
+        assert {e.reason for e in refusals(file.parent).values()} == {Reason.BAD_METADATA}
 
 
 def test_parquet_without_features_keeps_its_numbers(tmp_path: Path) -> None:
