@@ -96,6 +96,7 @@ def _classes(label_space: LabelSpace) -> str:
 
 
 def _settings(config: type[Any]) -> str:
+    """Every setting with its default; the contract wants one for each."""
     defaults = config()
     rows = []
     for name, value in defaults.model_dump(mode="json").items():

@@ -61,6 +61,11 @@ class BudgetCurve(_Record):
     def sentence(self) -> str:
         """What the curve says, with its certainty."""
         most = self.points[-1].frames
+        if self.points[-2].q is None:
+            return (
+                "Nothing can be told: wanted three judge groups or more, and scores that differ, "
+                f"got {self.judge_groups} groups."
+            )
         if self.saturated_at is None:
             return f"Still rising at {most} frames: the next smaller budget is worse beyond chance."
         there = next(p for p in self.points if p.frames == self.saturated_at)

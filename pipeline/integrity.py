@@ -38,18 +38,20 @@ SIGMAS_SURE = 6.0  # an agreement elsewhere that no chance makes, however little
 def judge(look: Look, before: Look | None = None, limits: IntegrityLimits | None = None) -> Verdict:
     """What is wrong with a frame. `before` is the frame before it in its group, where there is one.
 
-    It may be any frame: one from elsewhere agrees with nothing here, and changes no verdict.
+    It may be any frame: the layers of one from elsewhere agree with nothing here.
     """
     limits = limits or IntegrityLimits()
-    findings = [*empty_layers(look.frame)]
-    untold: list[str] = []
-    if not findings:
-        findings += stale_buffers(look, before) if before is not None else ()
-        findings += _layers_in_step(look, before, limits, untold)
-        findings += _image_in_step(look, before, limits, untold)
-        findings += finite_sky(look.frame)
-        findings += boxes_against_depth(look.frame)
-    return Verdict(findings=tuple(findings), untold=tuple(untold))
+    empty = tuple(empty_layers(look.frame))
+    if empty:
+        return Verdict(findings=empty)
+    stale = stale_buffers(look, before) if before is not None else ()
+    layers = _layers_in_step(look, before, limits)
+    image = _image_in_step(look, before, limits)
+    contents = (*finite_sky(look.frame), *boxes_against_depth(look.frame))
+    return Verdict(
+        findings=(*stale, *layers.findings, *image.findings, *contents),
+        untold=layers.untold + image.untold,
+    )
 
 
 def layer_agreements(look: Look, before: Look | None) -> Iterator[tuple[str, str, Agreement]]:
@@ -79,49 +81,45 @@ def _layer_before(look: Look, before: Look | None, name: str) -> Edges | None:
     return before.layers.get(name)
 
 
-def _layers_in_step(
-    look: Look, before: Look | None, limits: IntegrityLimits, untold: list[str]
-) -> Iterator[Finding]:
+def _layers_in_step(look: Look, before: Look | None, limits: IntegrityLimits) -> Verdict:
+    findings: list[Finding] = []
     told: set[str] = set()
     for one, other, found in layer_agreements(look, before):
         told |= {one, other}
         better = _better_place(found, MET_BETTER, one, other, look)
         if better is not None:
-            yield better
+            findings.append(better)
         elif _rendered(look.frame) and found.own < limits.met:
-            yield Finding(
-                Reason.OUT_OF_STEP,
+            sentence = (
                 f"{one} and {other}: wanted {limits.met:.0%} of their edges to coincide, got "
-                f"{found.own:.0%}, and no better place near by",
-                f"{one}_{other}",
-                found.own,
+                f"{found.own:.0%}, and no better place near by"
             )
-    untold += [name for name in look.layers if name not in told and len(look.layers) > 1]
+            findings.append(Finding(Reason.OUT_OF_STEP, sentence, f"{one}_{other}", found.own))
+    untold = [name for name in look.layers if name not in told and len(look.layers) > 1]
+    return Verdict(findings=tuple(findings), untold=tuple(untold))
 
 
-def _image_in_step(
-    look: Look, before: Look | None, limits: IntegrityLimits, untold: list[str]
-) -> Iterator[Finding]:
+def _image_in_step(look: Look, before: Look | None, limits: IntegrityLimits) -> Verdict:
+    cannot_tell = Verdict(untold=("image",))
     found = agreement_of_image(look, before)
     if found is None:
-        untold += ["image"] if look.layers else []
-        return
+        return cannot_tell if look.layers else Verdict()
     best = max(found.elsewhere, found.mirrored)
     better = _better_place(found, SIGMAS_BETTER, "image", "layers", look)
     leads = found.own - best >= limits.lead
     clear = _rendered(look.frame) and look.visible >= LEAST_VISIBLE
     if not clear and max(best, found.before or 0.0) < SIGMAS_SURE:
-        untold += [] if leads else ["image"]
-    elif better is not None:
-        yield better
-    elif clear and not leads:
-        yield Finding(
-            Reason.OUT_OF_STEP,
-            f"image and layers: wanted edges to agree best in place, got {found.own:.1f} sigmas "
-            f"there and {best:.1f} elsewhere",
-            "image_lead",
-            found.own - best,
-        )
+        return Verdict() if leads else cannot_tell
+    if better is not None:
+        return Verdict(findings=(better,))
+    if not clear or leads:
+        return Verdict()
+    sentence = (
+        f"image and layers: wanted edges to agree best in place, got {found.own:.1f} sigmas "
+        f"there and {best:.1f} elsewhere"
+    )
+    lead = Finding(Reason.OUT_OF_STEP, sentence, "image_lead", found.own - best)
+    return Verdict(findings=(lead,))
 
 
 def _better_place(

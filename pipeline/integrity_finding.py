@@ -17,10 +17,10 @@ class Finding(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """All contradictions of a frame, and what could not be told about it."""
+    """Contradictions of a frame, and what could not be told about it."""
 
     findings: tuple[Finding, ...] = ()
-    untold: tuple[str, ...] = ()  # pairs with too few edges to say anything, such as "image"
+    untold: tuple[str, ...] = ()  # layers, or "image", with too few edges to say anything
 
     @property
     def reason(self) -> Reason:

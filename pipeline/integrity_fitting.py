@@ -49,12 +49,16 @@ def fitted_limits(pairs: Sequence[Pair]) -> IntegrityLimits:
 
 
 def _stranger(look: Look, looks: Sequence[Look]) -> Look:
-    """The next frame of another group."""
+    """The next frame of another group with the same layers."""
     start = looks.index(look)
     for other in [*looks[start:], *looks[:start]]:
-        if other.frame.group_id != look.frame.group_id and other.grid == look.grid:
+        alike = other.grid == look.grid and other.layers.keys() >= look.layers.keys()
+        if alike and other.frame.group_id != look.frame.group_id:
             return other
-    raise CannotFit("wanted good frames of at least two groups and of one size, got one group")
+    raise CannotFit(
+        "wanted good frames of at least two groups, of one size and with the same layers, got one "
+        "such group"
+    )
 
 
 def _broken(
@@ -62,7 +66,7 @@ def _broken(
 ) -> Iterator[float]:
     """Shared edges of `one` with the frame before's, shifted, mirrored and a stranger's `other`."""
     here, there = look.layers[one], look.layers[other]
-    if before is not None:
+    if before is not None and before.grid == look.grid and one in before.layers:
         yield shared_edges(before.layers[one], there, None).own
     pixels = round(SHIFT * look.grid[1])
     for right, down in DIRECTIONS:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pydantic import BaseModel, ConfigDict
 
 from parhelion.pipeline.bias import Census
-from parhelion.pipeline.budget_curve import BudgetCurve
+from parhelion.pipeline.budget_curve import BudgetCurve, BudgetPoint
 from parhelion.pipeline.conditions import Weather
 from parhelion.pipeline.contracts import FrameKey
 from parhelion.pipeline.ingest import CLASS, DROPPED, UNTOLD
@@ -133,7 +133,8 @@ def budget_tables(curve: BudgetCurve) -> tuple[Table, ...]:
                 str(p.groups),
                 f"{p.iou:.1%}",
                 _interval(p.interval),
-                f"{p.behind:.1%}" + (f" ({_interval(p.behind_interval)})" if p.q else ""),
+                f"{p.behind:.1%}"
+                + (f" ({_interval(p.behind_interval)})" if p.q is not None else ""),
                 "" if p.q is None else f"{p.q:.3f}",
             )
             for p in curve.points
@@ -148,6 +149,11 @@ def budget_tables(curve: BudgetCurve) -> tuple[Table, ...]:
         ),
     )
     return points, cells
+
+
+def _behind(point: BudgetPoint) -> str:
+    interval = "" if point.q is None else f" ({_interval(point.behind_interval)})"
+    return f"{point.behind:.1%}{interval}"
 
 
 def _axis_table(axis: str, rows: Sequence[RepresentationRow]) -> Table:

@@ -85,6 +85,7 @@ def test_no_test_no_claim() -> None:
     larger = point.model_copy(update={"frames": 2})
     curve = BudgetCurve(points=(point, larger), steps=1, judge_frames=1, judge_groups=1)
     assert curve.saturated_at is None
+    assert "Nothing can be told" in curve.sentence
 
 
 def test_models_that_saw_other_judges_are_not_compared() -> None:

@@ -220,6 +220,13 @@ def test_limits_are_fitted_on_good_frames_and_judge_others() -> None:
     assert judge(Look(late), None, limits).findings
 
 
+def test_frames_that_lack_a_layer_are_fitted_beside_the_others() -> None:
+    whole = [(block_frame(seed, STEP_M), block_frame(seed)) for seed in range(20, 26)]
+    bare = replace(block_frame(26, STEP_M), depth=None), replace(block_frame(26), depth=None)
+    before_lacks = block_frame(27, STEP_M), bare[1]
+    assert fitted_limits([bare, *whole, before_lacks]).met > 0
+
+
 def test_one_group_or_broken_frames_give_no_limits() -> None:
     with pytest.raises(CannotFit, match="at least two groups"):
         fitted_limits([(block_frame(0), None)])
