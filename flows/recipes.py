@@ -97,7 +97,8 @@ def simulated_budget() -> RunConfig:
         name="simulated-budget",
         title="How the score of a downstream model grows with the number of simulated frames",
         sources=(
-            _street(Role.SOURCE, shots, frames, scenes=100, first=0, views=4),
+            # 400 frames and some to spare: the integrity check may refuse a few.
+            _street(Role.SOURCE, shots, frames, scenes=104, first=0, views=4),
             _street(
                 Role.JUDGE,
                 (("Clear", 12.0), *JUDGED),
