@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from parhelion.pipeline.bad_frame import BadFrame, Reason
 from parhelion.pipeline.frame import Depth, Instances, Stencil
 from parhelion.pipeline.scene_class import CHILDREN, SceneClass
-from parhelion.sim_adapters import _image_files as image_files
+from parhelion.sim_adapters import _layer_files as layer_files
 from parhelion.sim_adapters._carla_manifest import DepthConverter
 from parhelion.sim_adapters._source_files import SourceFiles
 
@@ -32,11 +32,11 @@ def pixels_of(files: SourceFiles, layer: str, size: tuple[int, int]) -> NDArray[
     """
     data, name = files.data(layer), files.names[layer]
     try:
-        pixels = image_files.decode_channels(data, name, files.max_pixels)
+        pixels = layer_files.decode_channels(data, name, files.max_pixels)
     except BadFrame as error:
         if error.reason is not Reason.WRONG_TYPE:
             raise
-        pixels = image_files.decode_ids(data, name, files.max_pixels)
+        pixels = layer_files.decode_ids(data, name, files.max_pixels)
     if pixels.dtype != np.uint8:
         raise BadFrame(Reason.WRONG_TYPE, f"{name}: wanted 8 bits a channel, got {pixels.dtype}")
     if pixels.shape[:2] != size:

@@ -15,6 +15,7 @@ from defusedxml.ElementTree import fromstring
 from pydantic import TypeAdapter, ValidationError
 
 from parhelion.pipeline.bad_frame import BadFrame, Reason
+from parhelion.sim_adapters._files_inside import file_inside
 
 T = TypeVar("T")
 
@@ -82,8 +83,6 @@ def parse_table(text: str, name: str, delimiter: str = ",") -> Iterator[dict[str
 
 def read_document(root: Path, name: str) -> bytes:
     """A file of metadata that many frames share. Raises BadFrame."""
-    from parhelion.sim_adapters._image_files import file_inside
-
     path = file_inside(root, root, name)
     try:
         size = path.stat().st_size

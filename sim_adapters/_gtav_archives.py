@@ -10,8 +10,8 @@ from pathlib import Path, PurePosixPath
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from parhelion.pipeline.bad_frame import BadFrame, Reason
+from parhelion.sim_adapters._files_inside import BYTES_PER_PIXEL, HEADER_BYTES, file_inside
 from parhelion.sim_adapters._gtav_pages import ReadAt
-from parhelion.sim_adapters._image_files import BYTES_PER_PIXEL, HEADER_BYTES, file_inside
 
 MOST_MEMBERS = 2_000_000
 # Members are stored as they are, and their pages are compressed already: what shrinks a

@@ -13,6 +13,7 @@ from parhelion.pipeline.layers import resize_nearest
 from parhelion.sim_adapters import _gtav_archives as archives
 from parhelion.sim_adapters import _gtav_pages as tiff
 from parhelion.sim_adapters import _image_files as image_files
+from parhelion.sim_adapters import _layer_files as layer_files
 from parhelion.sim_adapters._gtav_listing import Shot
 from parhelion.sim_adapters._source_files import SourceFiles
 
@@ -116,7 +117,7 @@ def _dumped(files: SourceFiles, size: tuple[int, int] | None) -> Buffers:
         raise BadFrame(Reason.BAD_METADATA, sentence)
     width, height = size
     colour = _bytes(files, "colour", width * height * COLOUR_BYTES)
-    image = image_files.decode_raw(colour, files.names["colour"], np.uint8, (height, width, 4))
+    image = layer_files.decode_raw(colour, files.names["colour"], np.uint8, (height, width, 4))
     depth = _dump(files, "depth", np.float32, DEPTH_BYTES, size)
     stencil = _dump(files, "stencil", np.uint8, STENCIL_BYTES, size)
     return Buffers(np.ascontiguousarray(image[..., :3]), depth, stencil)
@@ -130,7 +131,7 @@ def _dump(
     data = _bytes(files, layer, width * height * size)
     scale = math.sqrt(len(data) / (width * height * size))
     shape = max(round(height * scale), 1), max(round(width * scale), 1)
-    return image_files.decode_raw(data, files.names[layer], dtype, shape)
+    return layer_files.decode_raw(data, files.names[layer], dtype, shape)
 
 
 def _bytes(files: SourceFiles, layer: str, wanted: int) -> bytes:

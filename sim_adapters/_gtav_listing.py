@@ -16,6 +16,7 @@ from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 from parhelion.pipeline.bad_frame import BadFrame, Reason
 from parhelion.sim_adapters import _gtav_archives as archives
+from parhelion.sim_adapters._files_inside import file_inside
 from parhelion.sim_adapters._gtav_database import Database, Place, stem_of
 from parhelion.sim_adapters._gtav_names import (
     MEMBER,
@@ -28,7 +29,6 @@ from parhelion.sim_adapters._gtav_names import (
     texts_by_folder,
 )
 from parhelion.sim_adapters._gtav_pages import ReadAt, colour_pages, reader_of
-from parhelion.sim_adapters._image_files import file_inside
 from parhelion.sim_adapters._recordings import Entry
 
 

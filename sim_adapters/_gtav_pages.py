@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from parhelion.pipeline.bad_frame import BadFrame, Reason
 from parhelion.sim_adapters import _image_files as image_files
+from parhelion.sim_adapters import _layer_files as layer_files
 
 MOST_PAGES = 64  # fifteen weathers, depth and stencil make 17
 MOST_TAGS = 512
@@ -145,8 +146,8 @@ def _by_pillow(data: bytes, index: int, page: Page, name: str) -> NDArray[Any]:
         raise BadFrame(Reason.UNREADABLE_LAYER, sentence)
     pixels = page.width * page.height
     if not page.floating:
-        return image_files.decode_ids(data, name, pixels)
-    return image_files.decode_depth(
+        return layer_files.decode_ids(data, name, pixels)
+    return layer_files.decode_depth(
         data, name, pixels, metres_per_unit=None, unknown_value=None, sky_value=None
     )
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from parhelion.pipeline.bad_frame import BadFrame, Reason
-from parhelion.sim_adapters._image_files import file_inside
+from parhelion.sim_adapters._files_inside import file_inside
 
 LONGEST_LINE = 1 << 20
 TABLES = frozenset({"snapshots", "detections", "snapshot_weathers", "runs"})

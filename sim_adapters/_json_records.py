@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parhelion.pipeline.bad_frame import BadFrame, Reason
-from parhelion.sim_adapters._image_files import file_inside
+from parhelion.sim_adapters._files_inside import file_inside
 
 Span = tuple[int, int]  # first byte, and the first after
 

@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 
 from parhelion.pipeline.bad_frame import BadFrame, Reason
 from parhelion.sim_adapters._documents import parse_json
-from parhelion.sim_adapters._image_files import file_inside
+from parhelion.sim_adapters._files_inside import file_inside
 
 T = TypeVar("T")
 

@@ -27,6 +27,7 @@ from parhelion.pipeline.scene_class import SceneClass
 from parhelion.pipeline.seeds import digest
 from parhelion.pipeline.version import __version__
 from parhelion.sim_adapters import _image_files as image_files
+from parhelion.sim_adapters import _layer_files as layer_files
 from parhelion.sim_adapters._about import About
 from parhelion.sim_adapters._class_tables import stencil_of
 from parhelion.sim_adapters._condition_words import TIME_WORDS, WEATHER_WORDS, conditions_of
@@ -193,7 +194,7 @@ def _layers(config: RecordedConfig, recorded: Recorded) -> dict[str, NDArray[Any
         if layer == "depth":
             made[layer] = _depth(data, name, config)
         else:
-            made[layer] = image_files.decode_ids(data, name, config.max_pixels)
+            made[layer] = layer_files.decode_ids(data, name, config.max_pixels)
     if "stencil" in made:
         name = f"stencil of {recorded.native_id}"
         made["stencil"] = stencil_of(made["stencil"], class_table(config.vocabulary), name)
@@ -216,7 +217,7 @@ def _emissive(bits: NDArray[Any], name: str) -> NDArray[np.uint8]:
 
 
 def _depth(data: bytes, name: str, config: RecordedConfig) -> Depth:
-    depth = image_files.decode_depth(
+    depth = layer_files.decode_depth(
         data,
         name,
         config.max_pixels,

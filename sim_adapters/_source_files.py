@@ -14,6 +14,8 @@ from parhelion.pipeline.bad_frame import Reason
 from parhelion.pipeline.seeds import canonical_json
 from parhelion.sim_adapters import _documents as documents
 from parhelion.sim_adapters import _image_files as image_files
+from parhelion.sim_adapters import _layer_files as layer_files
+from parhelion.sim_adapters._files_inside import file_inside, read_limited
 
 T = TypeVar("T")
 
@@ -37,8 +39,8 @@ class SourceFiles:
 
     def data(self, layer: str, reason: Reason = Reason.UNREADABLE_LAYER) -> bytes:
         """The bytes of a layer's file."""
-        path = image_files.file_inside(self.root, self.root, self.names[layer])
-        data = image_files.read_limited(path, self.max_pixels, reason)
+        path = file_inside(self.root, self.root, self.names[layer])
+        data = read_limited(path, self.max_pixels, reason)
         self._hasher.update(layer.encode() + len(data).to_bytes(8, "little"))
         self._hasher.update(data)  # apart, so that megabytes are not copied
         return data
@@ -54,19 +56,19 @@ class SourceFiles:
 
     def ids(self, layer: str) -> NDArray[Any]:
         """One channel of whole numbers (H, W), of its own type; of a palette, its indices."""
-        return image_files.decode_ids(self.data(layer), self.names[layer], self.max_pixels)
+        return layer_files.decode_ids(self.data(layer), self.names[layer], self.max_pixels)
 
     def channels(self, layer: str) -> NDArray[Any]:
         """Channels that are numbers, not colours: (H, W, 3 or 4) uint8 or uint16, R first."""
-        return image_files.decode_channels(self.data(layer), self.names[layer], self.max_pixels)
+        return layer_files.decode_channels(self.data(layer), self.names[layer], self.max_pixels)
 
     def numbers(self, layer: str, dtype: type[np.generic], shape: tuple[int, ...]) -> NDArray[Any]:
         """Raw numbers without a header, little-endian, row after row."""
-        return image_files.decode_raw(self.data(layer), self.names[layer], dtype, shape)
+        return layer_files.decode_raw(self.data(layer), self.names[layer], dtype, shape)
 
     def npy(self, layer: str) -> NDArray[Any]:
         """The array of a .npy of numbers, of any shape."""
-        return image_files.decode_npy(self.data(layer), self.names[layer], self.max_pixels)
+        return layer_files.decode_npy(self.data(layer), self.names[layer], self.max_pixels)
 
     def document(self, layer: str, wanted: TypeAdapter[T]) -> T:
         """A JSON file that must be what `wanted` says."""

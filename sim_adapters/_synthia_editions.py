@@ -14,7 +14,7 @@ from parhelion.pipeline.bad_frame import BadFrame, Reason
 from parhelion.pipeline.frame import Camera, Depth, Image, Instances, SceneObject, Stencil
 from parhelion.pipeline.layers import instance_boxes
 from parhelion.pipeline.scene_class import LabelSpace, SceneClass
-from parhelion.sim_adapters import _image_files as image_files
+from parhelion.sim_adapters import _layer_files as layer_files
 from parhelion.sim_adapters._boxes import kept_box
 from parhelion.sim_adapters._class_tables import codes
 from parhelion.sim_adapters._poses import FLIP_Y_AND_Z, numbers, pinhole, rigid
@@ -93,9 +93,9 @@ def depth_of(files: SourceFiles, edition: Edition) -> Depth:
     """
     data, name = files.data("depth"), files.names["depth"]
     if data[25:26] and data[25] in COLOUR_TYPES:
-        planes = image_files.decode_channels(data, name, files.max_pixels)
+        planes = layer_files.decode_channels(data, name, files.max_pixels)
     else:
-        planes = image_files.decode_ids(data, name, files.max_pixels)
+        planes = layer_files.decode_ids(data, name, files.max_pixels)
     wide = planes.dtype == np.uint16
     if edition.numbered and wide:
         values, largest = planes if planes.ndim == 2 else planes[..., 0], 65535

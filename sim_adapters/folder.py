@@ -29,7 +29,8 @@ from parhelion.pipeline.contracts import FrameRef, PartConfig
 from parhelion.pipeline.frame import Frame
 from parhelion.pipeline.seeds import digest
 from parhelion.sim_adapters._about import About
-from parhelion.sim_adapters._image_files import IMAGE_SUFFIXES, file_inside, read_limited
+from parhelion.sim_adapters._files_inside import file_inside, read_limited
+from parhelion.sim_adapters._image_files import IMAGE_SUFFIXES
 from parhelion.sim_adapters._recorded_frame import (
     GIVES,
     LAYER_NAMES,

@@ -27,6 +27,7 @@ from parhelion.pipeline.frame import Frame
 from parhelion.sim_adapters import _documents as documents
 from parhelion.sim_adapters._about import About
 from parhelion.sim_adapters._arrow_streams import ArrowRows
+from parhelion.sim_adapters._files_inside import file_inside
 from parhelion.sim_adapters._hugging_face_features import (
     Features,
     as_columns,
@@ -34,7 +35,7 @@ from parhelion.sim_adapters._hugging_face_features import (
     features_of,
     named,
 )
-from parhelion.sim_adapters._image_files import IMAGE_SUFFIXES, file_inside
+from parhelion.sim_adapters._image_files import IMAGE_SUFFIXES
 from parhelion.sim_adapters._listing import walk
 from parhelion.sim_adapters._recorded_frame import GIVES, about_recorded, first_text
 from parhelion.sim_adapters.folder import METADATA_NAMES, Folder, FolderConfig

@@ -28,7 +28,7 @@ from parhelion.pipeline.schema import (
     frame_of,
 )
 from parhelion.sim_adapters._about import About
-from parhelion.sim_adapters._image_files import file_inside, read_limited
+from parhelion.sim_adapters._files_inside import file_inside, read_limited
 from parhelion.sim_adapters._recorded_frame import (
     GIVES,
     Recorded,

@@ -2,7 +2,6 @@
 
 import io
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,8 +11,7 @@ from PIL import Image
 from parhelion.pipeline.bad_frame import BadFrame, Reason
 from parhelion.pipeline.seeds import rng
 from parhelion.sim_adapters import _image_files as image_files
-from parhelion.sim_adapters._condition_words import conditions_of
-from parhelion.sim_adapters._scene_vocabularies import class_table
+from parhelion.sim_adapters import _layer_files as layer_files
 
 LIMIT = 4096
 ROUNDS = 60
@@ -39,11 +37,11 @@ def image(data: bytes) -> NDArray[np.generic]:
 
 
 def ids(data: bytes) -> NDArray[np.generic]:
-    return image_files.decode_ids(data, "x", LIMIT)
+    return layer_files.decode_ids(data, "x", LIMIT)
 
 
 def depth(data: bytes) -> NDArray[np.generic]:
-    return image_files.decode_depth(
+    return layer_files.decode_depth(
         data, "x", LIMIT, metres_per_unit=0.1, unknown_value=0, sky_value=None
     )
 
@@ -108,43 +106,6 @@ def test_a_jpeg_is_what_pillow_makes_of_it_and_a_torn_one_is_refused(
         assert refused.value.reason is Reason.UNREADABLE_IMAGE
 
 
-def test_names_that_lead_nowhere_are_missing_files(tmp_path: Path) -> None:
-    (tmp_path / "circle.png").symlink_to("circle.png")
-    for name in ("circle.png", "x" * 5000, "none.png", ".", "a/.."):
-        with pytest.raises(BadFrame) as caught:
-            image_files.file_inside(tmp_path, tmp_path, name)
-        assert caught.value.reason is Reason.MISSING_FILE
-
-
-def test_only_names_inside_the_root_are_files_of_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    inside, outside = tmp_path / "root/a/b.png", tmp_path / "rooted.png"
-    inside.parent.mkdir(parents=True)
-    for path in (inside, outside):
-        path.touch()
-    (tmp_path / "root/link.png").symlink_to(outside)
-    (tmp_path / "linked").symlink_to(tmp_path / "root")
-    monkeypatch.chdir(tmp_path)
-    for root in (tmp_path / "root", tmp_path / "linked", Path("root")):
-        assert image_files.file_inside(root, root / "a", "b.png").samefile(inside)
-        for name in ("link.png", "../rooted.png", str(inside), "a/../../rooted.png"):
-            with pytest.raises(BadFrame) as caught:
-                image_files.file_inside(root, root, name)
-            assert caught.value.reason is Reason.PATH_ESCAPE
-    top = Path("/")
-    assert image_files.file_inside(top, top, str(inside)[1:]).samefile(inside)
-
-
-def test_a_file_that_is_too_long_is_not_read(tmp_path: Path) -> None:
-    path = tmp_path / "long.png"
-    with open(path, "wb") as file:
-        file.truncate(image_files.BYTES_PER_PIXEL * 100 + image_files.HEADER_BYTES + 1)
-    with pytest.raises(BadFrame, match="wanted at most") as caught:
-        image_files.read_limited(path, 100, Reason.UNREADABLE_IMAGE)
-    assert caught.value.reason is Reason.OVERSIZED_IMAGE
-
-
 @pytest.mark.parametrize("shape", ["(9, 9)", "(90000, 90000)", "(2, 2, 2)", "(-2, -2)"])
 def test_a_numpy_header_is_not_believed(shape: str) -> None:
     """The file holds 4 numbers, whatever its header promises."""
@@ -153,27 +114,3 @@ def test_a_numpy_header_is_not_believed(shape: str) -> None:
     promised = data[start:end].replace(b"(2, 2)", shape.encode())[: end - start]
     with pytest.raises(BadFrame, match="x: wanted"):
         depth(data[:start] + promised + data[end:])
-
-
-@pytest.mark.parametrize(
-    ("weather", "time", "hour", "cell"),
-    [
-        ("ThunderStorm", "", "", "rain/unknown"),
-        ("partly cloudy", "daytime", "", "cloudy/day"),
-        ("night", "", "", "unknown/night"),
-        ("Foggy", "night", "12", "fog/night"),  # what the source says stands above the clock
-        ("something new", "", "6.5", "unknown/dawn"),
-        ("", "", "", "unknown/unknown"),
-    ],
-)
-def test_words_of_others(weather: str, time: str, hour: str, cell: str) -> None:
-    conditions = conditions_of(weather, time, hour, "x")
-    assert conditions.cell == cell
-    assert conditions.native == "; ".join(word for word in (weather, time) if word)
-
-
-def test_label_ids_and_train_ids_name_the_same_nineteen_classes() -> None:
-    theirs = set(class_table("cityscapes_label_ids").values())
-    ours = set(class_table("scene_class").values())
-    assert len(theirs - {255}) == 19
-    assert theirs <= ours
