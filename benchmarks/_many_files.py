@@ -28,6 +28,56 @@ def cityscapes(root: Path, frames: int) -> None:
     touch(root / "gtFine/train/aachen", (f"{stem}_gtFine_labelIds.png" for stem in stems))
 
 
+def carla(root: Path, frames: int) -> None:
+    """A recording in which a manifest tells of every frame."""
+    names = [f"{i:08d}.png" for i in range(frames)]
+    for layer in ("rgb", "depth", "semantic"):
+        touch(root / "drive" / layer, names)
+    weather = {"cloudiness": 5.0, "precipitation": 0.0, "sun_altitude_angle": 45.0}
+    sensor = {"width": 800, "height": 600, "fov": 90.0}
+    manifest = {
+        "carla_version": "0.9.15",
+        "map": "Town03",
+        "sensors": {
+            layer: {"type": f"sensor.camera.{kind}", **sensor}
+            for layer, kind in (
+                ("rgb", "rgb"),
+                ("depth", "depth"),
+                ("semantic", "semantic_segmentation"),
+            )
+        },
+        "frames": [{"frame": i, "timestamp": i / 20, "weather": weather} for i in range(frames)],
+    }
+    (root / "drive" / "recording.json").write_text(json.dumps(manifest))
+
+
+def coco(root: Path, frames: int) -> None:
+    names = [f"{i:012d}.jpg" for i in range(frames)]
+    touch(root / "val2017", names)
+    images = [
+        {"id": i, "file_name": name, "width": 640, "height": 480} for i, name in enumerate(names)
+    ]
+    annotations = [
+        {
+            "id": i,
+            "image_id": i,
+            "category_id": 1,
+            "bbox": [1, 1, 9, 9],
+            "area": 81,
+            "iscrowd": 0,
+            "segmentation": [[1, 1, 10, 1, 10, 10, 1, 10]],
+        }
+        for i in range(frames)
+    ]
+    document = {
+        "images": images,
+        "annotations": annotations,
+        "categories": [{"id": 1, "name": "person", "supercategory": "person"}],
+    }
+    (root / "annotations").mkdir()
+    (root / "annotations" / "instances_val2017.json").write_text(json.dumps(document))
+
+
 def gtav(root: Path, frames: int) -> None:
     moments = [
         f"2018-03-30--{i // 36000:02d}-{i // 600 % 60:02d}-{i // 10 % 60:02d}--{i % 10 * 100:03d}"
@@ -74,7 +124,9 @@ MANY: dict[str, Callable[[Path, int], None]] = {
         playing_for_data,
         gtav,
         bdd100k,
+        carla,
         cityscapes,
+        coco,
         kitti,
         viper,
         virtual_kitti2,

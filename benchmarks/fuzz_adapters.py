@@ -46,7 +46,7 @@ def fuzz(name: str, rounds: int, folder: Path) -> dict[str, Any]:
         how = spoil(spoilt, seed)
         adapter = adapter_class(adapter_class.Config(**relocated(told, sound, spoilt)))
         start = time.monotonic()
-        signal.alarm(LONGEST_S)
+        signal.alarm(LONGEST_S)  # raises TimeoutError, see main
         WATCH.root = spoilt
         try:
             outcome = read_everything(adapter, how)
@@ -83,12 +83,17 @@ def fuzzed(name: str, rounds: int) -> dict[str, Any]:
     return found
 
 
+def _too_long(number: int, frame: object) -> None:
+    raise TimeoutError(f"longer than {LONGEST_S} s")
+
+
 def main() -> int:
     parser = arguments(__doc__ or "")
     parser.add_argument("--adapter", help="fuzz this one alone, in this process")
     parser.add_argument("--rounds", type=int, default=100)
     told = parser.parse_args()
     if told.adapter:
+        signal.signal(signal.SIGALRM, _too_long)
         with tempfile.TemporaryDirectory() as folder:
             print(json.dumps(fuzz(told.adapter, told.rounds, Path(folder))))
         return 0

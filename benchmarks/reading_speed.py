@@ -4,7 +4,6 @@ Both sides decode the same files in turn, one thread; each side's time is the le
 that a busy machine slows both alike. Index: empty files under the names of each format.
 """
 
-import os
 import resource
 import subprocess
 import sys
@@ -145,5 +144,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    os.environ["OMP_NUM_THREADS"] = "1"
     sys.exit(main())
