@@ -8,15 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from parhelion.pipeline.bad_frame import BadFrame, Reason
 from parhelion.pipeline.frame import Camera, Depth, Image, Instances, SceneObject, Stencil
 from parhelion.pipeline.layers import instance_boxes
 from parhelion.pipeline.scene_class import LabelSpace, SceneClass
 from parhelion.sim_adapters import _layer_files as layer_files
-from parhelion.sim_adapters._boxes import kept_box
 from parhelion.sim_adapters._class_tables import codes
+from parhelion.sim_adapters._kitti_text import label_rows, lens_of, projection
 from parhelion.sim_adapters._poses import FLIP_Y_AND_Z, numbers, pinhole, rigid
 from parhelion.sim_adapters._source_files import SourceFiles
 
@@ -154,42 +153,21 @@ def sf_camera(image: Image) -> Camera:
 
 
 def al_camera(files: SourceFiles) -> Camera:
-    """Of the line P2 (12 numbers) of a KITTI calibration; the world is the camera's."""
+    """Of a KITTI calibration; the world is the camera's."""
     name = files.names["calibration"]
-    lines = (line.split() for line in files.text("calibration").splitlines())
-    cells = next((cells[1:] for cells in lines if cells and cells[0] == "P2:"), [])
-    found: NDArray[np.float64] = numbers(cells, name, Reason.BAD_CAMERA)
-    if len(found) != 12:
-        sentence = f"{name}: wanted P2: and 12 numbers, got {len(found)}"
-        raise BadFrame(Reason.BAD_CAMERA, sentence)
-    focal_x, focal_y, x, y = map(float, found[[0, 5, 2, 6]])
-    return Camera(intrinsics=pinhole(focal_x, focal_y, x, y, name), camera_to_world=np.eye(4))
+    p2 = projection(files.text("calibration"), name)
+    return Camera(intrinsics=lens_of(p2, name), camera_to_world=np.eye(4))
 
 
 def al_objects(files: SourceFiles, image: Image, dropped: Counter[str]) -> tuple[SceneObject, ...]:
     """Of KITTI lines; truncation and occlusion are written as 0 throughout and not kept."""
-    name, made = files.names["objects"], []
-    for line in files.text("objects").splitlines():
-        word, *cells = line.split() or [""]
-        if not word:
-            continue
-        if word not in AL_OBJECTS:
-            wanted = f"one of {', '.join(AL_OBJECTS)}"
-            raise BadFrame(Reason.UNKNOWN_CLASS, f"{name}: wanted {wanted}, got {word[:40]!r}")
-        found = [float(number) for number in numbers(cells, name)]
-        if len(found) != 14:
-            sentence = f"{name}: wanted 14 numbers after {word}, got {len(found)}"
-            raise BadFrame(Reason.BAD_METADATA, sentence)
-        x0, y0, x1, y1, tall, _, _, x, y, z = found[3:13]
-        category = AL_OBJECTS[word]
-        box = kept_box((x0, y0, x1, y1), category, image.shape[:2], name, dropped)
-        if box is not None:
-            made.append(
-                SceneObject(
-                    category=category,
-                    box_xyxy=box,
-                    distance_m=z if z >= 0 else None,
-                    centre_m=(x, y - tall / 2, z),  # y points down, to the box's bottom
-                )
-            )
-    return tuple(made)
+    text, name = files.text("objects"), files.names["objects"]
+    return tuple(
+        SceneObject(
+            category=row.category,
+            box_xyxy=row.box_xyxy,
+            distance_m=row.bottom_m[2] if row.bottom_m[2] >= 0 else None,
+            centre_m=row.centre_m,
+        )
+        for row in label_rows(text, AL_OBJECTS, image.shape[:2], name, dropped)
+    )

@@ -16,7 +16,6 @@ stands beside it. Point clouds are not read.
 """
 
 import os
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -33,9 +32,9 @@ from parhelion.pipeline.scene_class import SceneClass
 from parhelion.pipeline.seeds import digest
 from parhelion.sim_adapters import _documents as documents
 from parhelion.sim_adapters._about import About
-from parhelion.sim_adapters._boxes import kept_box
 from parhelion.sim_adapters._class_tables import stencil_of
 from parhelion.sim_adapters._grouping import GroupedConfig
+from parhelion.sim_adapters._kitti_text import LabelRow, label_rows, lens_of, projection
 from parhelion.sim_adapters._listing import files_under
 from parhelion.sim_adapters._recordings import Content, Entry, Recordings
 from parhelion.sim_adapters._scene_vocabularies import CITYSCAPES, class_table
@@ -43,7 +42,6 @@ from parhelion.sim_adapters._source_files import SourceFiles
 from parhelion.sim_adapters._stated_sky import StatedSky
 
 MAPPING = ("mapping/train_mapping.txt", "mapping/train_rand.txt")
-COLUMNS = 15  # results have a sixteenth, the score
 CLASSES = {
     "Car": SceneClass.CAR,
     "Van": SceneClass.CAR,
@@ -54,7 +52,6 @@ CLASSES = {
     "Tram": SceneClass.TRAIN,
     "Misc": SceneClass.OTHER,
 }
-REGION = "DontCare"
 
 
 class KittiConfig(GroupedConfig, StatedSky):
@@ -154,15 +151,9 @@ class Kitti(Recordings):
         if "semantic" in files or "instance" in files:
             known |= _pixels(files)
         elif "label_2" in files:
-            name = files.names["label_2"]
-            rows = [line.split() for line in files.text("label_2").splitlines() if line.strip()]
-            self.dropped["DontCare regions"] += sum(row[0] == REGION for row in rows)
-            made = (
-                _object(row, image.shape[:2], known.get("camera"), name, self.dropped)
-                for row in rows
-                if row[0] != REGION
-            )
-            known["objects"] = tuple(o for o in made if o is not None)
+            text, name = files.text("label_2"), files.names["label_2"]
+            rows = label_rows(text, CLASSES, image.shape[:2], name, self.dropped)
+            known["objects"] = tuple(_object(row, known.get("camera")) for row in rows)
             known["label_space"] = frozenset(CLASSES.values())
         return Content(image=image, **known)
 
@@ -198,57 +189,22 @@ def _boxed(instances: Instances, name: str) -> tuple[SceneObject, ...]:
     return tuple(made)
 
 
-def _object(
-    row: Sequence[str],
-    size: tuple[int, int],
-    camera: Camera | None,
-    name: str,
-    dropped: Counter[str],
-) -> SceneObject | None:
-    """One line of labels; None, and counted, for a box outside the picture."""
-    if row[0] not in CLASSES:
-        wanted = ", ".join((*CLASSES, REGION))
-        raise BadFrame(Reason.UNKNOWN_CLASS, f"{name}: wanted one of {wanted}, got {row[0]!r:.40}")
-    if len(row) not in (COLUMNS, COLUMNS + 1):
-        wanted = f"{COLUMNS} columns"
-        raise BadFrame(Reason.BAD_METADATA, f"{name}: wanted {wanted}, got {len(row)}")
-    truncated, _, _, x0, y0, x1, y1, tall, _, _, x, y, z, _ = _numbers(row[1:COLUMNS], name)
-    box = kept_box((x0, y0, x1, y1), CLASSES[row[0]], size, name, dropped)
-    if box is None:
-        return None
-    ahead = z - (0.0 if camera is None else float(camera.camera_to_world[2, 3]))
-    placed = tall > 0  # -1 where only the box is known
+def _object(row: LabelRow, camera: Camera | None) -> SceneObject:
+    ahead = row.bottom_m[2] - (0.0 if camera is None else float(camera.camera_to_world[2, 3]))
+    placed = row.tall_m > 0  # -1 where only the box is known
     return SceneObject(
-        category=CLASSES[row[0]],
-        box_xyxy=box,
+        category=row.category,
+        box_xyxy=row.box_xyxy,
         distance_m=ahead if placed and ahead >= 0 else None,
-        truncation=truncated if 0 <= truncated <= 1 else None,
-        centre_m=(x, y - tall / 2, z) if placed else None,  # y points down
+        truncation=row.truncation,
+        centre_m=row.centre_m if placed else None,
     )
-
-
-def _numbers(cells: Sequence[str], name: str) -> list[float]:
-    try:
-        values = [float(cell) for cell in cells]
-    except ValueError as error:
-        raise BadFrame(Reason.BAD_METADATA, f"{name}: wanted numbers, got {error}") from error
-    if not np.isfinite(values).all():
-        raise BadFrame(Reason.BAD_METADATA, f"{name}: wanted finite numbers, got {cells}")
-    return values
 
 
 def _camera(text: str, name: str) -> Camera:
     """P2 = K [1 | t], where t leads from the first camera's axes into this one's."""
-    line = next((line for line in text.splitlines() if line.startswith("P2:")), "")
-    values = _numbers(line.split()[1:], name)
-    if len(values) != 12:
-        sentence = f"{name}: wanted P2: and 12 numbers, got {len(values)}"
-        raise BadFrame(Reason.BAD_CAMERA, sentence)
-    p2 = np.reshape(values, (3, 4))
-    k = p2[:, :3]
-    if not (k[0, 0] > 0 and k[1, 1] > 0 and np.array_equal(k[2], [0, 0, 1]) and k[1, 0] == 0):
-        sentence = f"{name}: wanted focal lengths above 0 in P2, got {k.tolist()}"
-        raise BadFrame(Reason.BAD_CAMERA, sentence)
+    p2 = projection(text, name)
+    k = lens_of(p2, name)
     camera_to_world = np.eye(4)
     camera_to_world[:3, 3] = -np.linalg.solve(k, p2[:, 3])
     return Camera(intrinsics=k, camera_to_world=camera_to_world)

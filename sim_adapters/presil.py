@@ -14,7 +14,7 @@ the instance pictures, whose ids may have lost all but eight bits. Weather and h
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import ClassVar
 
 import numpy as np
@@ -25,20 +25,17 @@ from parhelion.pipeline.frame import Camera, SceneObject
 from parhelion.pipeline.provenance import Kind
 from parhelion.pipeline.scene_class import SceneClass
 from parhelion.sim_adapters._about import About
-from parhelion.sim_adapters._boxes import kept_box
 from parhelion.sim_adapters._grouping import GroupedConfig
 from parhelion.sim_adapters._gtav_depth import Planes, space_of
 from parhelion.sim_adapters._gtav_stencil import BASES, LABEL_SPACE
+from parhelion.sim_adapters._kitti_text import label_rows, lens_of, projection
 from parhelion.sim_adapters._listing import files_under
 from parhelion.sim_adapters._recordings import Content, Entry, Recordings
 from parhelion.sim_adapters._source_files import SourceFiles
 
 PLANES = Planes.of(0.15, 10001.5)
 VERTICAL_FOV_DEG = 59.0
-COLUMNS = 15
-MOST_METRES = 1e6
 FOLDERS = {"depth": ".bin", "stencil": ".raw", "label_2": ".txt", "calib": ".txt"}
-REGION = "DontCare"
 
 CLASSES = {
     "Car": SceneClass.CAR,
@@ -124,47 +121,18 @@ class PreSil(Recordings):
         )
 
     def _objects(self, files: SourceFiles, size: tuple[int, int]) -> tuple[SceneObject, ...]:
-        name = files.names["label_2"]
-        rows = [line.split() for line in files.text("label_2").splitlines() if line.strip()]
-        things = [row for row in rows if row[0] != REGION]
-        if len(things) < len(rows):
-            self.dropped["DontCare regions"] += len(rows) - len(things)
-        found = (self._object(row, size, name) for row in things)
-        return tuple(thing for thing in found if thing is not None)
-
-    def _object(self, row: Sequence[str], size: tuple[int, int], name: str) -> SceneObject | None:
-        """One line of labels; None, and counted, for a box outside the picture."""
-        category = CLASSES.get(row[0])
-        if category is None:
-            wanted = f"one of {', '.join((*CLASSES, REGION))}"
-            raise BadFrame(Reason.UNKNOWN_CLASS, f"{name}: wanted {wanted}, got {row[0]!r:.40}")
-        if len(row) != COLUMNS:
-            sentence = f"{name}: wanted {COLUMNS} columns, got {len(row)}"
-            raise BadFrame(Reason.BAD_METADATA, sentence)
-        numbers = _numbers(row[1:], name)
-        truncated, occluded, _, x0, y0, x1, y1, tall, _, _, x, y, z, _ = numbers
-        box = kept_box((x0, y0, x1, y1), category, size, name, self.dropped)
-        if box is None:
-            return None
-        return SceneObject(
-            category=category,
-            box_xyxy=box,
-            distance_m=z if z >= 0 else None,
-            visibility=1 - occluded if 0 <= occluded <= 1 else None,
-            truncation=truncated if 0 <= truncated <= 1 else None,
-            centre_m=(x, y - tall / 2, z),  # y points down, and the place is the bottom
+        text, name = files.text("label_2"), files.names["label_2"]
+        return tuple(
+            SceneObject(
+                category=row.category,
+                box_xyxy=row.box_xyxy,
+                distance_m=row.bottom_m[2] if row.bottom_m[2] >= 0 else None,
+                visibility=1 - row.occluded if 0 <= row.occluded <= 1 else None,
+                truncation=row.truncation,
+                centre_m=row.centre_m,
+            )
+            for row in label_rows(text, CLASSES, size, name, self.dropped)
         )
-
-
-def _numbers(cells: Sequence[str], name: str) -> list[float]:
-    try:
-        values = [float(cell) for cell in cells]
-    except ValueError as error:
-        raise BadFrame(Reason.BAD_METADATA, f"{name}: wanted numbers, got {error}") from error
-    if not all(abs(value) < MOST_METRES for value in values):  # nan is never less
-        sentence = f"{name}: wanted numbers below {MOST_METRES:g}, got {' '.join(cells):.80}"
-        raise BadFrame(Reason.BAD_METADATA, sentence)
-    return values
 
 
 def _camera(files: SourceFiles, size: tuple[int, int]) -> Camera:
@@ -175,13 +143,11 @@ def _camera(files: SourceFiles, size: tuple[int, int]) -> Camera:
         intrinsics = np.array([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1]])
         return Camera(intrinsics=intrinsics, camera_to_world=np.eye(4))
     name = files.names["calib"]
-    line = next((ln for ln in files.text("calib").splitlines() if ln.startswith("P2:")), "")
-    values = _numbers(line.split()[1:], name)
-    good = len(values) == 12 and values[0] > 0 and values[5] > 0 and values[8:11] == [0, 0, 1]
-    if not (good and values[3] == values[7] == values[11] == 0):
-        sentence = f"{name}: wanted P2: focal 0 cx 0 0 focal cy 0 0 0 1 0, got {line!r:.80}"
+    p2 = projection(files.text("calib"), name)
+    if p2[:, 3].any():
+        sentence = f"{name}: wanted P2 without a shift, got {p2[:, 3].tolist()}"
         raise BadFrame(Reason.BAD_CAMERA, sentence)
-    return Camera(intrinsics=np.reshape(values, (3, 4))[:, :3], camera_to_world=np.eye(4))
+    return Camera(intrinsics=lens_of(p2, name), camera_to_world=np.eye(4))
 
 
 PART = PreSil
