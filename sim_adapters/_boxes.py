@@ -1,10 +1,12 @@
-"""Boxes as their sources write them, made ours: 0-based, half-open, inside the picture."""
+"""Boxes of their sources' objects, made ours: 0-based, half-open, inside the picture."""
 
 import math
 from collections import Counter
+from collections.abc import Mapping
 
 from parhelion.pipeline.bad_frame import BadFrame, Reason
-from parhelion.pipeline.layers import Box, clip_box
+from parhelion.pipeline.frame import Instances, SceneObject
+from parhelion.pipeline.layers import Box, clip_box, instance_boxes
 from parhelion.pipeline.scene_class import SceneClass
 
 
@@ -38,3 +40,21 @@ def kept_box(
     if inside is None:
         dropped["boxes outside the picture"] += 1
     return inside
+
+
+def instance_objects(
+    instances: Instances, per_class: int, classes: Mapping[int, SceneClass], name: str
+) -> tuple[SceneObject, ...]:
+    """Objects of instances (H, W) that are numbered class * `per_class` + a count.
+
+    Those to be ignored are none. Raises BadFrame for an instance of a class outside `classes`.
+    """
+    made = []
+    for i, box in instance_boxes(instances).items():
+        category = classes.get(i // per_class)
+        if category is None:
+            wanted = f"instances of the classes {min(classes)} to {max(classes)} times {per_class}"
+            raise BadFrame(Reason.UNKNOWN_CLASS, f"{name}: wanted {wanted}, got {i}")
+        if category is not SceneClass.IGNORE:
+            made.append(SceneObject(category=category, instance=i, box_xyxy=box))
+    return tuple(made)

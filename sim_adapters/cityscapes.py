@@ -27,11 +27,10 @@ from numpy.typing import NDArray
 
 from parhelion.pipeline.bad_frame import BadFrame, Reason
 from parhelion.pipeline.conditions import Conditions, TimeOfDay, Weather
-from parhelion.pipeline.frame import Instances, SceneObject
-from parhelion.pipeline.layers import instance_boxes
+from parhelion.pipeline.frame import SceneObject
 from parhelion.pipeline.provenance import Kind
-from parhelion.pipeline.scene_class import SceneClass
 from parhelion.sim_adapters._about import About
+from parhelion.sim_adapters._boxes import instance_objects
 from parhelion.sim_adapters._cityscapes_polygons import FIRST_THING, PER_CLASS, POLYGONS, drawn
 from parhelion.sim_adapters._cityscapes_stereo import CAMERA
 from parhelion.sim_adapters._class_tables import stencil_of
@@ -61,6 +60,7 @@ NAMES: dict[Pictures, re.Pattern[str]] = {
 SKIES = {"leftImg8bit": "clear", "leftImg8bit_foggy": "foggy", "leftImg8bit_rain": "rain"}
 EXTINCTION_AT_VISIBILITY = math.log(20)  # at the limit of sight 5 % of the contrast is left
 LABEL_CLASSES = class_table("cityscapes_label_ids")
+THINGS = {i: LABEL_CLASSES[i] for i in range(FIRST_THING, LAST_LABEL_ID + 1)}  # caravans: IGNORE
 UNLABELLED = ("test", "demoVideo")
 
 
@@ -131,7 +131,9 @@ class Cityscapes(Recordings):
             name, plain, numbered = ids
             stencil = stencil_of(plain, LABEL_CLASSES, name)
             if numbered is not None:
-                instances, objects = _things(numbered, name)
+                # Ids of single things; plain classes and crowds are none.
+                instances = (numbered * (numbered >= PER_CLASS)).astype(np.int32)
+                objects = instance_objects(instances, PER_CLASS, THINGS, name)
         camera = files.document("camera", CAMERA) if "camera" in files else None
         depth = None
         if camera and "disparity" in files:
@@ -222,22 +224,6 @@ def _label_ids(
         plain = np.where(numbered < PER_CLASS, numbered, numbered // PER_CLASS)
         return name, plain.astype(np.uint8), numbered
     return None
-
-
-def _things(numbered: NDArray[Any], name: str) -> tuple[Instances, tuple[SceneObject, ...]]:
-    """Ids of single things (H, W), 0 elsewhere, and those that have a class of ours."""
-    instances = (numbered * (numbered >= PER_CLASS)).astype(np.int32)
-    things = []
-    for i, box in instance_boxes(instances).items():
-        if not FIRST_THING <= i // PER_CLASS <= LAST_LABEL_ID:
-            raise BadFrame(
-                Reason.UNKNOWN_CLASS,
-                f"{name}: wanted instances of things ({FIRST_THING}-{LAST_LABEL_ID}), got {i}",
-            )
-        category = LABEL_CLASSES[i // PER_CLASS]
-        if category is not SceneClass.IGNORE:  # caravans and trailers
-            things.append(SceneObject(category=category, instance=i, box_xyxy=box))
-    return instances, tuple(things)
 
 
 PART = Cityscapes

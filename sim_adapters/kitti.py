@@ -25,13 +25,13 @@ import numpy as np
 
 from parhelion.pipeline.bad_frame import BadFrame, Reason
 from parhelion.pipeline.contracts import PartConfig
-from parhelion.pipeline.frame import Camera, Instances, SceneObject
-from parhelion.pipeline.layers import instance_boxes
+from parhelion.pipeline.frame import Camera, SceneObject
 from parhelion.pipeline.provenance import Kind
 from parhelion.pipeline.scene_class import SceneClass
 from parhelion.pipeline.seeds import digest
 from parhelion.sim_adapters import _documents as documents
 from parhelion.sim_adapters._about import About
+from parhelion.sim_adapters._boxes import instance_objects
 from parhelion.sim_adapters._class_tables import stencil_of
 from parhelion.sim_adapters._grouping import GroupedConfig
 from parhelion.sim_adapters._kitti_text import LabelRow, label_rows, lens_of, projection
@@ -42,6 +42,7 @@ from parhelion.sim_adapters._source_files import SourceFiles
 from parhelion.sim_adapters._stated_sky import StatedSky
 
 MAPPING = ("mapping/train_mapping.txt", "mapping/train_rand.txt")
+PER_CLASS = 256  # instances of 2015
 CLASSES = {
     "Car": SceneClass.CAR,
     "Van": SceneClass.CAR,
@@ -170,23 +171,12 @@ def _pixels(files: SourceFiles) -> dict[str, Any]:
             sentence = f"{files.names['instance']}: wanted 16 bits, got {values.dtype}"
             raise BadFrame(Reason.WRONG_TYPE, sentence)
         if "stencil" not in made:
-            made["stencil"] = stencil_of(values >> 8, table, files.names["instance"])
-        made["instances"] = np.where(values & 255, values, 0).astype(np.int32)
-        made["objects"] = _boxed(made["instances"], files.names["instance"])
+            made["stencil"] = stencil_of(values // PER_CLASS, table, files.names["instance"])
+        made["instances"] = np.where(values % PER_CLASS, values, 0).astype(np.int32)
+        made["objects"] = instance_objects(
+            made["instances"], PER_CLASS, table, files.names["instance"]
+        )
     return made
-
-
-def _boxed(instances: Instances, name: str) -> tuple[SceneObject, ...]:
-    table = class_table("cityscapes_label_ids")
-    made = []
-    for i, box in instance_boxes(instances).items():
-        category = table.get(i >> 8)
-        if category is None:
-            sentence = f"{name}: wanted Cityscapes label ids times 256, got {i}"
-            raise BadFrame(Reason.UNKNOWN_CLASS, sentence)
-        if category is not SceneClass.IGNORE:
-            made.append(SceneObject(category=category, instance=i, box_xyxy=box))
-    return tuple(made)
 
 
 def _object(row: LabelRow, camera: Camera | None) -> SceneObject:
