@@ -20,7 +20,6 @@ Points = NDArray[np.float64]  # (n, 3)
 TO_OPENCV = np.diag([1.0, -1.0, -1.0, 1.0])
 CLOSE = 1e-3  # metres, and parts of matrices
 MOST_METRES = 1e6  # the map is 16 km wide
-CORNERS = np.array([(x, y, z) for x in (0, 1) for y in (2, 3) for z in (4, 5)])  # among Sizes
 
 
 def planes_of(snapshot: Snapshot, name: str) -> tuple[Planes, bool]:
@@ -93,12 +92,6 @@ def rotations(degrees: Points) -> NDArray[np.float64]:
         [-sy, sx * cy, cx * cy],
     ]
     return np.moveaxis(np.array(rows), 2, 0)
-
-
-def corners_of(pos: Points, degrees: Points, sizes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The corners (n, 8, 3) of models' boxes of `sizes` (n, 6), world, metres."""
-    turned: NDArray[np.float64] = sizes[:, CORNERS] @ rotations(degrees).transpose(0, 2, 1)
-    return turned + pos[:, None]
 
 
 def box_around(camera: Camera, points: Points) -> tuple[Box, bool] | None:

@@ -20,8 +20,9 @@ from parhelion.pipeline.bad_frame import BadFrame, Reason
 from parhelion.pipeline.frame import Camera, SceneObject, Stencil
 from parhelion.pipeline.layers import Box, box_area, clip_box
 from parhelion.pipeline.scene_class import LabelSpace, SceneClass
-from parhelion.sim_adapters._gtav_camera import MOST_METRES, box_around, corners_of
+from parhelion.sim_adapters._gtav_camera import MOST_METRES, box_around, rotations
 from parhelion.sim_adapters._gtav_snapshot import Corners, Entity
+from parhelion.sim_adapters._projected_boxes import corners_of
 
 Corners8 = NDArray[np.float64]  # (8, 3)
 
@@ -163,7 +164,8 @@ def _corners(entities: Sequence[Entity], name: str) -> NDArray[np.float64]:
         got = entities[int(absurd.argmax())].pos
         raise BadFrame(Reason.BAD_METADATA, f"{name}: wanted an entity on the map, got {got}")
     numbers[~told] = math.nan
-    return corners_of(numbers[:, :3], numbers[:, 3:6], numbers[:, 6:])
+    turns, sizes = rotations(numbers[:, 3:6]), numbers[:, 6:]
+    return corners_of(numbers[:, :3], sizes[:, ::2], sizes[:, 1::2], turns)
 
 
 def _in_axes_of(camera: Camera | None, world: NDArray[np.float64]) -> NDArray[np.float64]:

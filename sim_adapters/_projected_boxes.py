@@ -15,11 +15,17 @@ FACES = ((0, 1, 3, 2), (4, 5, 7, 6), (0, 1, 5, 4), (2, 3, 7, 6), (0, 2, 6, 4), (
 
 
 def corners_of(
-    centres_m: NDArray[np.float64], sizes_m: NDArray[np.float64], rotations: NDArray[np.float64]
+    origins_m: NDArray[np.float64],
+    lows_m: NDArray[np.float64],
+    highs_m: NDArray[np.float64],
+    rotations: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Centres (n, 3), sizes (n, 3) along the box's own axes, rotations (n, 3, 3) -> (n, 8, 3)."""
-    local = SIGNS * sizes_m[:, None, :] / 2
-    return local @ rotations.transpose(0, 2, 1) + centres_m[:, None, :]
+    """Corners (n, 8, 3), world, of boxes from `lows_m` to `highs_m`, (n, 3) along their own axes.
+
+    `rotations` (n, 3, 3) turn these axes into the world's around `origins_m` (n, 3).
+    """
+    local = np.where(SIGNS > 0, highs_m[:, None], lows_m[:, None])
+    return local @ rotations.transpose(0, 2, 1) + origins_m[:, None]
 
 
 def rectangles(

@@ -227,7 +227,8 @@ def _objects(bodies: Bodies, camera: Camera, shot: Shot) -> tuple[SceneObject, .
     centres, sizes, turns = np.split(bodies.numbers, [3, 6], axis=1)
     rotations = rotation_matrices(turns, shot.filename, scalar_first=True)
     # Sizes are width, length, height; the box's own x points along its length, y to its left.
-    corners = corners_of(centres, sizes[:, [1, 0, 2]], rotations)
+    halves = sizes[:, [1, 0, 2]] / 2
+    corners = corners_of(centres, -halves, halves, rotations)
     boxes = rectangles(corners, camera, shot.width, shot.height)
     depths = (centres - camera.camera_to_world[:3, 3]) @ camera.camera_to_world[:3, 2]
     made = []
