@@ -159,22 +159,31 @@ def _class_rows(
     axis: str, name: str, c: SceneClass, sources: Sequence[_Source]
 ) -> list[RepresentationRow]:
     """One row per measure, over the sources that annotate the class; none where no source does."""
-    there = [source for source in sources if c in annotated(source.label_space)]
-    if not there:
-        return []
-    groups: Counter[str] = Counter()
-    for source in there:
-        groups.update(source.groups)
-    tally = Tally.total(source.tally for source in there)
-    totals = {
-        "frames": tally.frames,
-        "pixels": tally.labelled_pixels,
-        "objects": _objects(tally),
-    }
-    return [
-        _row(axis, name, measure, of(tally, c), totals[measure], groups)
-        for measure, of in COUNTED.items()
-    ]
+    rows = []
+    for measure, of in COUNTED.items():
+        there = [source for source in sources if _annotates(source, c, measure)]
+        groups: Counter[str] = Counter()
+        for source in there:
+            groups.update(source.groups)
+        tally = Tally.total(source.tally for source in there)
+        totals = {
+            "frames": tally.frames,
+            "pixels": tally.labelled_pixels,
+            "objects": _objects(tally),
+        }
+        if there:
+            rows.append(_row(axis, name, measure, of(tally, c), totals[measure], groups))
+    return rows
+
+
+def _annotates(source: _Source, c: SceneClass, measure: Measure) -> bool:
+    """Whether the class can be counted there.
+
+    Where a coarse class stands beside its fine ones, the stencil tells the coarse one and objects
+    the fine ones, as in GTA V.
+    """
+    known = c in annotated(source.label_space)
+    return known and (measure != "pixels" or PARENT.get(c) not in source.label_space)
 
 
 def _objects(tally: Tally) -> int:

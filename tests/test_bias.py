@@ -88,6 +88,18 @@ def test_a_class_counts_only_where_the_source_annotates_it() -> None:
     assert names == {c.label for c in LABEL_SPACE}
 
 
+def test_a_stencil_that_stops_at_a_coarse_class_has_no_pixels_of_its_fine_ones() -> None:
+    frame = coarse_only(1)
+    objects = street(1).objects
+    both = frozenset({SceneClass.VEHICLE, SceneClass.CAR})
+    census = census_of([replace(frame, label_space=both, objects=objects)])
+    measures = {(r.name, r.measure) for r in representation_table(census) if r.axis == "class"}
+    assert ("vehicle", "pixels") in measures
+    assert ("car", "pixels") not in measures
+    assert row(census, "class", "car", "objects").count == 1
+    assert row(census, "class", "car").count == 1
+
+
 def test_objects_outside_the_label_space_do_not_count() -> None:
     frame = street(0)
     bus = frame.objects[0].model_copy(update={"category": SceneClass.BUS})
