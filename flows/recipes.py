@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from parhelion.pipeline.budget import BudgetConfig
 from parhelion.pipeline.conditions import Weather
 from parhelion.pipeline.downstream import DownstreamConfig
 from parhelion.pipeline.gate import GateConfig
@@ -111,6 +112,8 @@ def simulated_budget() -> RunConfig:
         ),
         generators=(DrawConfig(generator="weather"),),
         splits=SplitFractions(train=1, validation=0, test=0),
+        # Few steps would end every budget's training before its frames are used up.
+        budget=BudgetConfig(network=SegmenterSettings(steps=1000)),
     )
 
 
