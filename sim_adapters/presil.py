@@ -23,7 +23,7 @@ from parhelion.pipeline.bad_frame import BadFrame, Reason
 from parhelion.pipeline.contracts import PartConfig
 from parhelion.pipeline.frame import Camera, SceneObject
 from parhelion.pipeline.provenance import Kind
-from parhelion.pipeline.scene_class import SceneClass
+from parhelion.pipeline.scene_class import LabelSpace, SceneClass
 from parhelion.sim_adapters._about import About
 from parhelion.sim_adapters._grouping import GroupedConfig
 from parhelion.sim_adapters._gtav_depth import Planes, space_of
@@ -57,6 +57,7 @@ CLASSES = {
     "Airplane": SceneClass.OTHER,
     "Misc": SceneClass.OTHER,
 }
+OBJECT_CLASSES: LabelSpace = frozenset(CLASSES.values())
 
 
 class PreSil(Recordings):
@@ -78,7 +79,7 @@ class PreSil(Recordings):
             "camera": "P2; the world's axes are the camera's own",
         },
         classes={f"stencil {i}": c for i, c in BASES.items()} | CLASSES,
-        label_space=LABEL_SPACE,
+        label_space=LABEL_SPACE | OBJECT_CLASSES,
         unverified=(
             "Types beside KITTI's are those that its exporter names; another one is refused.",
             "A box may end with the last pixel of its object and so be one pixel too small.",
@@ -110,10 +111,12 @@ class PreSil(Recordings):
         raw = files.numbers("stencil", np.uint8, size) if "stencil" in files else None
         buffer = files.numbers("depth", np.float32, size) if "depth" in files else None
         depth, classes = space_of(buffer, raw, PLANES, entry.native_id)
+        of_stencil = frozenset() if raw is None else LABEL_SPACE
+        of_objects = OBJECT_CLASSES if "label_2" in files else frozenset()
         return Content(
             image=image,
             stencil=classes,
-            label_space=LABEL_SPACE,
+            label_space=of_stencil | of_objects,
             stencil_native=raw,
             depth=depth,
             objects=self._objects(files, size) if "label_2" in files else (),

@@ -1,5 +1,6 @@
 """PreSIL: KITTI's columns, the game's buffers without headers, and its own planes."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,12 @@ TRAINING = "object/training"
 
 
 def adapter(folder: Path) -> PreSil:
-    return PreSil(GroupedConfig(**written.write(folder)))
+    written.write(folder)
+    return adapter_at(folder)
+
+
+def adapter_at(folder: Path) -> PreSil:
+    return PreSil(GroupedConfig(path=folder))
 
 
 @pytest.fixture
@@ -62,6 +68,22 @@ def test_labels_have_kittis_columns_and_a_share_that_is_hidden(tmp_path: Path) -
     assert person.visibility == 0
     assert bike.category is SceneClass.MOTORCYCLE
     assert source.dropped == {"DontCare regions": 1, "boxes outside the picture": 1}
+
+
+def test_a_frame_claims_the_classes_of_the_layers_that_it_has(tmp_path: Path) -> None:
+    source = adapter(tmp_path)
+    whole = source.read(source.index()[0]).label_space
+    assert {SceneClass.TRUCK, SceneClass.RIDER, SceneClass.ANIMAL, SceneClass.SKY} <= whole
+    assert whole == PreSil.about.label_space
+    shutil.rmtree(tmp_path / TRAINING / "stencil")
+    source = adapter_at(tmp_path)
+    of_objects = source.read(source.index()[0]).label_space
+    assert SceneClass.TRUCK in of_objects
+    assert SceneClass.SKY not in of_objects
+    for folder in ("label_2", "depth"):
+        shutil.rmtree(tmp_path / TRAINING / folder)
+    source = adapter_at(tmp_path)
+    assert source.read(source.index()[0]).label_space == frozenset()
 
 
 def test_the_camera_is_that_of_p2(frame: Frame) -> None:
