@@ -16,6 +16,7 @@ from pydantic_core import to_json
 from parhelion.pipeline.bad_frame import BadFrame, Reason
 from parhelion.sim_adapters import _documents as documents
 from parhelion.sim_adapters._carla_weather import WeatherParameters
+from parhelion.sim_adapters._listing import folders_below
 
 MANIFEST = "recording.json"
 FURTHEST_M = 1e7  # larger than any map
@@ -99,7 +100,7 @@ class FrameRecord(_Told):
     twin: str = ""  # shared by the same view under other skies
     ego: Pose | None = None  # in the world
     camera: Pose | None = None  # in the world
-    actors: tuple[Actor, ...] = ()
+    actors: tuple[Actor, ...] | None = None  # None: nobody listed them
 
 
 class FrameHead(_Told):
@@ -180,12 +181,10 @@ def recording_at(root: Path, name: str, folders: dict[Layer, str]) -> Recording:
 
 def recording_names(root: Path, rgb: str) -> Iterator[str]:
     """Folders that hold a manifest or a folder `rgb`, relative to the root; "" = the root."""
-    for place, inner, names in os.walk(root):
-        inner.sort()
-        if MANIFEST in names or os.path.isdir(f"{place}/{rgb}"):
+    for here, inner, names in folders_below(root):
+        if MANIFEST in names or os.path.isdir(f"{root}/{here}/{rgb}"):
             inner.clear()
-            here = os.path.relpath(place, root)
-            yield "" if here == "." else here
+            yield here
 
 
 def frame_records(root: Path, name: str) -> dict[int, bytes]:

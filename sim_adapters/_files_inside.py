@@ -18,8 +18,7 @@ def file_inside(root: Path, folder: Path, name: str) -> Path:
     if "\0" in name:
         raise BadFrame(Reason.BAD_METADATA, f"{name!r}: a file name holds no zero byte")
     path = folder / name
-    inside = f"{os.path.realpath(path)}/".startswith(_real(os.path.abspath(root)))
-    if os.path.isabs(name) or not inside:
+    if os.path.isabs(name) or not leads_inside(root, path):
         raise BadFrame(
             Reason.PATH_ESCAPE,
             f"{name:.200}: wanted a file inside the dataset's folder, got a path that leaves it",
@@ -27,6 +26,11 @@ def file_inside(root: Path, folder: Path, name: str) -> Path:
     if not os.path.isfile(path):  # a name too long and links in a circle lead to none, too
         raise BadFrame(Reason.MISSING_FILE, f"{name:.200}: wanted this file, it is not there")
     return path
+
+
+def leads_inside(root: Path, path: str | Path) -> bool:
+    """Whether a path, its links followed, is the root or lies below it."""
+    return f"{os.path.realpath(path)}/".startswith(_real(os.path.abspath(root)))
 
 
 @lru_cache(maxsize=64)

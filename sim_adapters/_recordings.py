@@ -7,7 +7,7 @@ Index, stamps, ids, provenance and refusals are here.
 import os
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
@@ -35,6 +35,7 @@ from parhelion.pipeline.seeds import digest
 from parhelion.pipeline.version import __version__
 from parhelion.sim_adapters._about import About
 from parhelion.sim_adapters._image_files import MOST_PIXELS
+from parhelion.sim_adapters._listing import NOT_LISTED
 from parhelion.sim_adapters._source_files import SourceFiles
 
 
@@ -95,7 +96,8 @@ class Recordings(ABC):
     def entries(self) -> Iterable[Entry]:
         """All frames, bad ones included, in any order; no pixels are read.
 
-        A file that should tell of frames and cannot be read is an entry with a problem.
+        A file that should tell of frames and cannot be read is an entry with a problem. Raises
+        BadFrame at a folder that leads out of the root.
         """
 
     @abstractmethod
@@ -131,7 +133,7 @@ class Recordings(ABC):
         if not self.root.is_dir():
             raise FileNotFoundError(f"{self.adapter}: wanted a folder at {self.root}")
         found: dict[str, Entry] = {}
-        for entry in sorted(self.entries(), key=lambda e: e.native_id):
+        for entry in sorted(self._told_entries(), key=lambda e: e.native_id):
             if entry.native_id in found:
                 sentence = f"{entry.native_id}: wanted each frame once, got it twice"
                 entry = Entry(
@@ -141,6 +143,13 @@ class Recordings(ABC):
                 )
             found[entry.native_id] = entry
         return found
+
+    def _told_entries(self) -> Iterator[Entry]:
+        """All entries; a folder that must not be listed ends them, as an entry of its own."""
+        try:
+            yield from self.entries()
+        except BadFrame as error:
+            yield Entry(native_id=NOT_LISTED, group=NOT_LISTED, problem=error)
 
     def _group(self, entry: Entry) -> str:
         return f"{self.dataset}/{entry.group}"

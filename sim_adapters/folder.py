@@ -31,6 +31,7 @@ from parhelion.pipeline.seeds import digest
 from parhelion.sim_adapters._about import About
 from parhelion.sim_adapters._files_inside import file_inside, read_limited
 from parhelion.sim_adapters._image_files import IMAGE_SUFFIXES
+from parhelion.sim_adapters._listing import NOT_LISTED, folders_below
 from parhelion.sim_adapters._recorded_frame import (
     GIVES,
     LAYER_NAMES,
@@ -115,10 +116,12 @@ class Folder:
     def _entries(self) -> dict[str, Entry]:
         if not self.root.is_dir():
             raise FileNotFoundError(f"folder: wanted a folder of images at {self.root}")
-        images, metadata = self._files()
+        images, metadata, problem = self._files()
         entries: dict[str, Entry] = {}
+        if problem is not None:
+            entries[NOT_LISTED] = _bad_entry(NOT_LISTED, problem)
         for path in metadata:
-            for line, row in _rows(path):
+            for line, row in _rows(self.root, path):
                 entry = self._entry(path, line, row, entries)
                 entries[entry.native_id] = entry
         for path in images:
@@ -127,17 +130,20 @@ class Folder:
                 entries[name] = Entry(native_id=name, folder=self.root, name=name, row={})
         return dict(sorted(entries.items()))
 
-    def _files(self) -> tuple[list[Path], list[Path]]:
-        """(images, metadata files) below the root, sorted; layers are neither."""
+    def _files(self) -> tuple[list[Path], list[Path], BadFrame | None]:
+        """(images, metadata files, why there are no more) below the root; layers are neither."""
         images, metadata = [], []
-        for folder, inner, names in os.walk(self.root):
-            inner[:] = sorted(name for name in inner if name not in LAYER_NAMES)
-            for name in sorted(names):
-                if name in METADATA_NAMES:
-                    metadata.append(Path(folder, name))
-                elif Path(name).suffix.lower() in IMAGE_SUFFIXES:
-                    images.append(Path(folder, name))
-        return images, metadata
+        try:
+            for folder, inner, names in folders_below(self.root):
+                inner[:] = [name for name in inner if name not in LAYER_NAMES]
+                for name in names:
+                    if name in METADATA_NAMES:
+                        metadata.append(self.root / folder / name)
+                    elif Path(name).suffix.lower() in IMAGE_SUFFIXES:
+                        images.append(self.root / folder / name)
+        except BadFrame as problem:
+            return images, metadata, problem
+        return images, metadata, None
 
     def _entry(
         self, metadata: Path, line: int, row: Row | BadFrame, entries: dict[str, Entry]
@@ -197,12 +203,15 @@ def _bad_entry(where: str, problem: BadFrame) -> Entry:
     return Entry(native_id=where, folder=Path(), name="", row={}, problem=problem)
 
 
-def _rows(path: Path) -> Iterator[tuple[int, Row | BadFrame]]:
+def _rows(root: Path, path: Path) -> Iterator[tuple[int, Row | BadFrame]]:
     """(line number, row or what is wrong with it) of a metadata file."""
     reader = _csv_rows if path.suffix == ".csv" else _json_rows
     try:
+        file_inside(root, path.parent, path.name)
         with open(path, encoding="utf-8-sig", newline="") as lines:
             yield from reader(lines)
+    except BadFrame as error:
+        yield 0, error
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         yield 0, BadFrame(Reason.BAD_METADATA, f"wanted metadata as UTF-8 text, got {error}")
 

@@ -36,7 +36,7 @@ from parhelion.sim_adapters._hugging_face_features import (
     named,
 )
 from parhelion.sim_adapters._image_files import IMAGE_SUFFIXES
-from parhelion.sim_adapters._listing import walk
+from parhelion.sim_adapters._listing import NOT_LISTED, walk
 from parhelion.sim_adapters._recorded_frame import GIVES, about_recorded, first_text
 from parhelion.sim_adapters.folder import METADATA_NAMES, Folder, FolderConfig
 from parhelion.sim_adapters.parquet import Entry, ParquetConfig, ParquetImages
@@ -99,13 +99,15 @@ class HfDatasets:
 
     def _form(self) -> type[Any]:
         path, there = self.config.path, set[str]()
-        if path.is_dir():
+        try:
             for name in walk(path):
                 there.add(Path(name).suffix.lower())
                 if Path(name).name in METADATA_NAMES:
                     there.add("metadata")
                 if ".arrow" in there:
                     return SavedTables
+        except BadFrame:
+            return SavedTables  # it meets the same folder and tells of it
         if ".parquet" in there or path.is_file():
             return NamedParquet
         if there & {"metadata", *IMAGE_SUFFIXES}:
@@ -168,6 +170,12 @@ class SavedTables(NamedParquet):
 
     def _files(self) -> Iterator[tuple[str, str, BadFrame | None]]:
         """Stream files in order, the file that tells of each, and what is wrong already."""
+        try:
+            yield from self._listed()
+        except BadFrame as error:
+            yield NOT_LISTED, "", error
+
+    def _listed(self) -> Iterator[tuple[str, str, BadFrame | None]]:
         for folder, names in groupby(walk(self._root), lambda name: name.rpartition("/")[0]):
             there = [name.rpartition("/")[2] for name in names]
             tables = [n for n in there if n.endswith(".arrow") and not n.startswith(PASSING)]

@@ -29,6 +29,7 @@ from parhelion.pipeline.schema import (
 )
 from parhelion.sim_adapters._about import About
 from parhelion.sim_adapters._files_inside import file_inside, read_limited
+from parhelion.sim_adapters._listing import NOT_LISTED, walk
 from parhelion.sim_adapters._recorded_frame import (
     GIVES,
     Recorded,
@@ -125,10 +126,11 @@ class ParquetImages:
 
     @cached_property
     def _entries(self) -> dict[str, Entry]:
-        path = self.config.path
-        files = [path] if path.is_file() else sorted(self._root.glob(self.config.pattern))
-        if not files:
-            raise FileNotFoundError(f"parquet: wanted {self.config.pattern} at {path}, found none")
+        try:
+            files = self._files()
+        except BadFrame as error:
+            root = self.config.path
+            return {NOT_LISTED: Entry(file=root, number=0, group_id=NOT_LISTED, problem=error)}
         found: dict[str, Entry] = {}
         for file in files:
             name = file.relative_to(self._root).as_posix()
@@ -136,12 +138,28 @@ class ParquetImages:
                 found[f"{name}#{entry.number}"] = entry
         return found
 
+    def _files(self) -> list[Path]:
+        """Files in order. Raises FileNotFoundError; BadFrame at a folder that leads out."""
+        path = self.config.path
+        if path.is_file():
+            return [path]
+        for _ in walk(path, self._root.relative_to(path).as_posix()):
+            pass  # a glob passes links to folders without a word
+        files = sorted(self._root.glob(self.config.pattern))
+        if not files:
+            raise FileNotFoundError(f"parquet: wanted {self.config.pattern} at {path}, found none")
+        return files
+
     def _file_entries(self, file: Path, name: str) -> Iterator[Entry]:
         """The rows of a file; a file that is none is one entry, with its problem."""
         try:
+            if file != self.config.path:  # that one its owner named, wherever it leads
+                file_inside(self.config.path, self._root, name)
             with pq.ParquetFile(file) as table:
                 self._check_columns(table, name)
                 groups = self._groups(table, name)
+        except BadFrame as error:
+            yield Entry(file=file, number=0, group_id=name, problem=error)
         except (*TORN, WrongSchema) as error:
             problem = BadFrame(Reason.BAD_METADATA, f"{name}: wanted a Parquet table, got {error}")
             yield Entry(file=file, number=0, group_id=name, problem=problem)

@@ -132,9 +132,26 @@ class Outcome:
     refused: tuple[BadFrame, ...]
 
 
+def link_out(folder: Path, random: np.random.Generator) -> str:
+    """Moves a file or a folder out of `folder`, beside it, and leaves a link; which one."""
+    root = folder
+    while root.is_dir() and len(inner := list(root.iterdir())) == 1:
+        root = inner[0]  # the dataset's own root may be a link: its owner named it
+    inside = sorted(root.rglob("*")) or [root]
+    victim = inside[int(random.integers(len(inside)))]
+    outside = folder.with_name(f"{folder.name} outside")
+    shutil.rmtree(outside, ignore_errors=True)
+    outside.mkdir()
+    victim.rename(outside / victim.name)
+    victim.symlink_to(outside / victim.name)
+    return str(victim.relative_to(folder))
+
+
 def spoil(folder: Path, seed: int) -> tuple[str, str]:
-    """Breaks one file below `folder`, or puts another in its place; (how, which)."""
+    """Breaks one file below `folder`, or puts another or a link in its place; (how, which)."""
     random = rng("tests.mutations", seed)
+    if os.name == "posix" and random.random() < 0.1:  # elsewhere, links need a privilege
+        return "link_out", link_out(folder, random)
     files = sorted(p for p in folder.rglob("*") if p.is_file())
     victim = files[int(random.integers(len(files)))]
     if random.random() < 0.1:
