@@ -47,13 +47,14 @@ from parhelion.sim_adapters._grouping import GroupedConfig
 from parhelion.sim_adapters._listing import files_under, folders_under
 from parhelion.sim_adapters._recordings import Content, Entry, Recordings
 from parhelion.sim_adapters._source_files import SourceFiles
+from parhelion.sim_adapters._stated_sky import StatedSky
 
 INSTANCES = "instances_"  # what files of instances are called, before the name of their set
 BESIDE = "_annotations.coco.json"  # a file that lies beside its pictures
 
 
-class CocoConfig(GroupedConfig):
-    """Where the dataset lies, and what its words mean."""
+class CocoConfig(GroupedConfig, StatedSky):
+    """Where the dataset lies, what its words mean, and the sky of pictures that tell none."""
 
     annotations: tuple[str, ...] = ()  # files relative to the root; empty = the usual ones
     images: str = ""  # folder that file names start from, relative to the root; empty = found
@@ -124,10 +125,11 @@ class Coco(Recordings):
         if document.has_masks:
             stencil, instances = painted((thing.shape for thing in things), size)
         known = {bare(word) for word in document.categories.values()} & classes.keys()
-        sky = told.picture.attributes
+        sky, name = told.picture.attributes, told.picture.file_name
+        conditions = conditions_of(sky.weather, sky.timeofday, "", name)
         return Content(
             image=image,
-            conditions=conditions_of(sky.weather, sky.timeofday, "", told.picture.file_name),
+            conditions=self.config.completed(conditions),
             stencil=stencil,
             label_space=label_space_of(classes[word] for word in known),
             instances=instances,

@@ -10,18 +10,17 @@ Only the nights of val have labels; all other frames have no stencil.
 
 from typing import ClassVar
 
-from parhelion.pipeline.conditions import Conditions, TimeOfDay, Weather
+from parhelion.pipeline.conditions import Conditions, TimeOfDay
 from parhelion.sim_adapters._about import About
 from parhelion.sim_adapters._anonymised_drives import AnonymisedDrives
 from parhelion.sim_adapters._condition_words import conditions_in
 from parhelion.sim_adapters._recordings import RecordingsConfig
 from parhelion.sim_adapters._scene_vocabularies import CITYSCAPES
+from parhelion.sim_adapters._stated_sky import StatedSky
 
 
-class DarkZurichConfig(RecordingsConfig):
-    """Where Dark Zurich lies."""
-
-    weather: Weather = Weather.UNKNOWN  # of all frames: the source says nothing of it
+class DarkZurichConfig(RecordingsConfig, StatedSky):
+    """Where Dark Zurich lies, and what its user knows of the weather."""
 
 
 class DarkZurich(AnonymisedDrives):
@@ -49,9 +48,8 @@ class DarkZurich(AnonymisedDrives):
 
     def sky(self, place: str) -> Conditions:
         time = place.rpartition("/")[2]
-        return conditions_in(self.about, time=time).model_copy(
-            update={"weather": self.config.weather}
-        )
+        told: Conditions = self.config.completed(conditions_in(self.about, time=time))
+        return told
 
 
 PART = DarkZurich

@@ -26,6 +26,7 @@ from parhelion.sim_adapters._dataset_words import class_of_word, label_space_of
 from parhelion.sim_adapters._grouping import numbered_block
 from parhelion.sim_adapters._recordings import Content, Entry, Recordings, RecordingsConfig
 from parhelion.sim_adapters._source_files import SourceFiles
+from parhelion.sim_adapters._stated_sky import StatedSky
 from parhelion.sim_adapters._voc_xml import homes, picture_and_annotation, voc_entries
 
 CLASSES = {
@@ -36,8 +37,8 @@ CLASSES = {
 SNAPSHOTS_PER_GROUP = 1000  # nothing tells of drives, but neighbours in number are so in time
 
 
-class DrivingInTheMatrixConfig(RecordingsConfig):
-    """Where the dataset lies, and which of its sets to read."""
+class DrivingInTheMatrixConfig(RecordingsConfig, StatedSky):
+    """Where the dataset lies, which of its sets to read, and its sky."""
 
     image_set: Literal["all", "trainval10k", "trainval50k", "trainval200k"] = "all"
 
@@ -79,7 +80,12 @@ class DrivingInTheMatrix(Recordings):
             box = kept_box(found.box_xyxy, category, image.shape[:2], name, self.dropped)
             if box is not None:
                 objects.append(SceneObject(category=category, box_xyxy=box))
-        return Content(image=image, label_space=self.about.label_space, objects=tuple(objects))
+        return Content(
+            image=image,
+            conditions=self.config.conditions,
+            label_space=self.about.label_space,
+            objects=tuple(objects),
+        )
 
 
 PART = DrivingInTheMatrix

@@ -10,27 +10,35 @@ are refused here, the second by the integrity check. Weather and hour are not to
 from collections.abc import Iterable
 from typing import ClassVar
 
+from parhelion.pipeline.contracts import PartConfig
 from parhelion.pipeline.provenance import Kind
 from parhelion.pipeline.scene_class import SceneClass
 from parhelion.sim_adapters._about import About
 from parhelion.sim_adapters._class_tables import stencil_of
+from parhelion.sim_adapters._grouping import numbered_block
 from parhelion.sim_adapters._listing import files_under
-from parhelion.sim_adapters._recordings import Content, Entry, Recordings
+from parhelion.sim_adapters._recordings import Content, Entry, Recordings, RecordingsConfig
 from parhelion.sim_adapters._scene_vocabularies import (
     CITYSCAPES,
     CITYSCAPES_LABEL_IDS,
     class_table,
 )
 from parhelion.sim_adapters._source_files import SourceFiles
+from parhelion.sim_adapters._stated_sky import StatedSky
 
 LICENCE_PLATE = 34  # has no id in Cityscapes itself
 CLASSES = class_table("cityscapes_label_ids") | {LICENCE_PLATE: SceneClass.IGNORE}
 FRAMES_PER_GROUP = 100  # nothing tells of scenes, but neighbours in number are neighbours in time
 
 
+class PlayingForDataConfig(RecordingsConfig, StatedSky):
+    """Where the pictures lie, and what their user knows of the sky."""
+
+
 class PlayingForData(Recordings):
     """GTA V pictures with Cityscapes labels, 24,966 of them."""
 
+    Config: ClassVar[type[PartConfig]] = PlayingForDataConfig
     gives: ClassVar[frozenset[str]] = frozenset({"stencil"})
     about: ClassVar[About] = About(
         title="Playing for Data",
@@ -48,15 +56,16 @@ class PlayingForData(Recordings):
     def entries(self) -> Iterable[Entry]:
         labels = files_under(self.root, "labels", ".png")
         for stem, image in files_under(self.root, "images", ".png").items():
-            group = int(stem) // FRAMES_PER_GROUP if stem.isdecimal() else stem
             # Listed whether it is there or not: a picture without its labels is a bad frame.
             files = {"image": image, "stencil": labels.get(stem, f"labels/{stem}.png")}
-            yield Entry(native_id=stem, group=str(group), files=files)
+            group = numbered_block(stem, FRAMES_PER_GROUP)
+            yield Entry(native_id=stem, group=group, files=files)
 
     def content(self, entry: Entry, files: SourceFiles) -> Content:
         ids = files.ids("stencil")
         return Content(
             image=files.image(),
+            conditions=self.config.conditions,
             stencil=stencil_of(ids, CLASSES, files.names["stencil"]),
             label_space=CITYSCAPES,
         )

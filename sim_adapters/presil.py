@@ -32,6 +32,7 @@ from parhelion.sim_adapters._kitti_text import label_rows, lens_of, projection
 from parhelion.sim_adapters._listing import files_under
 from parhelion.sim_adapters._recordings import Content, Entry, Recordings
 from parhelion.sim_adapters._source_files import SourceFiles
+from parhelion.sim_adapters._stated_sky import StatedSky
 
 PLANES = Planes.of(0.15, 10001.5)
 VERTICAL_FOV_DEG = 59.0
@@ -60,10 +61,14 @@ CLASSES = {
 OBJECT_CLASSES: LabelSpace = frozenset(CLASSES.values())
 
 
+class PreSilConfig(GroupedConfig, StatedSky):
+    """Where PreSIL lies, which frames belong together, and their sky."""
+
+
 class PreSil(Recordings):
     """GTA V frames of PreSIL, some 51,000."""
 
-    Config: ClassVar[type[PartConfig]] = GroupedConfig
+    Config: ClassVar[type[PartConfig]] = PreSilConfig
     gives: ClassVar[frozenset[str]] = frozenset(
         {"stencil", "stencil_native", "depth", "objects", "camera"}
     )
@@ -85,7 +90,8 @@ class PreSil(Recordings):
             "A box may end with the last pixel of its object and so be one pixel too small.",
             "Without a calibration the camera has a vertical angle of 59 degrees.",
             "Frames are grouped by neighbours in number, for want of scenes.",
-            "Weather was clear by default; no frame says so, and so none is stated.",
+            "Weather was clear by default; no frame says so: it is unknown unless the setting "
+            "`weather` names it.",
         ),
     )
 
@@ -115,6 +121,7 @@ class PreSil(Recordings):
         of_objects = OBJECT_CLASSES if "label_2" in files else frozenset()
         return Content(
             image=image,
+            conditions=self.config.conditions,
             stencil=classes,
             label_space=of_stencil | of_objects,
             stencil_native=raw,

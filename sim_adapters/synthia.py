@@ -19,7 +19,8 @@ Labels are channels of numbers, of 16 bits in the first two editions: R is the c
 of things that move. GT/COLOR is for the eye and not read.
 
 There are no twins. A drive of SYNTHIA-SEQS under another sky is another run through the same
-streets, with other traffic and another number of frames; all of them are one group.
+streets, with other traffic and another number of frames; all of them are one group. The other
+editions tell of no sky.
 """
 
 import os
@@ -31,14 +32,16 @@ from typing import Any, ClassVar
 import numpy as np
 
 from parhelion.pipeline.conditions import Conditions, TimeOfDay, Weather
+from parhelion.pipeline.contracts import PartConfig
 from parhelion.pipeline.provenance import Kind
 from parhelion.pipeline.scene_class import SceneClass
 from parhelion.sim_adapters._about import About
 from parhelion.sim_adapters._class_tables import stencil_of
 from parhelion.sim_adapters._condition_words import conditions_in
 from parhelion.sim_adapters._listing import files_under, folders_under
-from parhelion.sim_adapters._recordings import Content, Entry, Recordings
+from parhelion.sim_adapters._recordings import Content, Entry, Recordings, RecordingsConfig
 from parhelion.sim_adapters._source_files import SourceFiles
+from parhelion.sim_adapters._stated_sky import StatedSky
 from parhelion.sim_adapters._synthia_editions import (
     AL_OBJECTS,
     EDITIONS,
@@ -73,9 +76,14 @@ SKIES = {
 }
 
 
+class SynthiaConfig(RecordingsConfig, StatedSky):
+    """Where SYNTHIA lies, and the sky of the editions that tell none."""
+
+
 class Synthia(Recordings):
     """Drawn streets with classes and depth, and with instances or objects by edition."""
 
+    Config: ClassVar[type[PartConfig]] = SynthiaConfig
     gives: ClassVar[frozenset[str]] = frozenset(
         {"stencil", "depth", "instances", "objects", "camera"}
     )
@@ -171,7 +179,7 @@ class Synthia(Recordings):
     def content(self, entry: Entry, files: SourceFiles) -> Content:
         edition = EDITIONS[entry.group.partition("/")[0]]
         image = files.image()
-        known: dict[str, Any] = {"conditions": self._conditions(entry)}
+        known: dict[str, Any] = {"conditions": self.config.completed(self._conditions(entry))}
         space = set(edition.label_space if "stencil" in files else ())
         if "stencil" in files:
             known |= _labels(files, edition)

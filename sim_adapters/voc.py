@@ -8,6 +8,7 @@
 
 A picture is found by the name of its XML: <filename> may name another file. Boxes count from 1 and
 include their last pixel. Class masks are read where `mask_classes` says what their ids mean.
+Weather and hour are not told.
 """
 
 from collections.abc import Iterable
@@ -35,6 +36,7 @@ from parhelion.sim_adapters._grouping import GroupedConfig
 from parhelion.sim_adapters._listing import files_under
 from parhelion.sim_adapters._recordings import Content, Entry, Recordings
 from parhelion.sim_adapters._source_files import SourceFiles
+from parhelion.sim_adapters._stated_sky import StatedSky
 from parhelion.sim_adapters._voc_xml import VocObject, homes, picture_and_annotation, voc_entries
 
 VOID = 255  # of masks: borders and what is hard to tell
@@ -51,8 +53,8 @@ VOC_WORDS: dict[str, SceneClass] = {
 }
 
 
-class VocConfig(GroupedConfig):
-    """Where the dataset lies, and what its words and ids mean."""
+class VocConfig(GroupedConfig, StatedSky):
+    """Where the dataset lies, what its words and ids mean, and its sky."""
 
     image_set: str = ""  # of ImageSets/Main, such as "train"; empty = every frame
     classes: ClassWords = VOC_WORDS  # class words; one that is not here is refused
@@ -120,6 +122,7 @@ class Voc(Recordings):
                 objects.append(_object(found, category, box, number if same else None))
         return Content(
             image=image,
+            conditions=self.config.conditions,
             stencil=stencil,
             label_space=self.label_space,
             instances=instances,

@@ -38,6 +38,7 @@ from parhelion.sim_adapters._image_files import IMAGE_SUFFIXES
 from parhelion.sim_adapters._listing import walk
 from parhelion.sim_adapters._recordings import Content, Entry, Recordings
 from parhelion.sim_adapters._source_files import SourceFiles
+from parhelion.sim_adapters._stated_sky import StatedSky
 
 NAMES_FILES = (
     *("data.yaml", "data.yml", "dataset.yaml"),
@@ -47,8 +48,8 @@ BOX = 4  # numbers after the class
 SHORTEST_POLYGON = 6
 
 
-class YoloConfig(GroupedConfig):
-    """Where the dataset lies, and what its class numbers and words mean."""
+class YoloConfig(GroupedConfig, StatedSky):
+    """Where the dataset lies, what its class numbers and words mean, and its sky."""
 
     names_file: str = ""  # relative to the root; empty = the first of the usual ones that is there
     names: tuple[str, ...] = ()  # class words in order; empty = as the names file says
@@ -129,7 +130,12 @@ class Yolo(Recordings):
             if kept is not None:
                 objects.append(SceneObject(category=category, box_xyxy=kept))
         known = (classes[word] for word in map(bare, words.values()) if word in classes)
-        return Content(image=image, label_space=label_space_of(known), objects=tuple(objects))
+        return Content(
+            image=image,
+            conditions=self.config.conditions,
+            label_space=label_space_of(known),
+            objects=tuple(objects),
+        )
 
     @cached_property
     def _names_file(self) -> str:

@@ -11,8 +11,7 @@ from recordings import presil as written
 from parhelion.pipeline.bad_frame import BadFrame, Reason
 from parhelion.pipeline.frame import Frame
 from parhelion.pipeline.scene_class import SceneClass
-from parhelion.sim_adapters._grouping import GroupedConfig
-from parhelion.sim_adapters.presil import PreSil
+from parhelion.sim_adapters.presil import PreSil, PreSilConfig
 
 TRAINING = "object/training"
 
@@ -23,7 +22,7 @@ def adapter(folder: Path) -> PreSil:
 
 
 def adapter_at(folder: Path) -> PreSil:
-    return PreSil(GroupedConfig(path=folder))
+    return PreSil(PreSilConfig(path=folder))
 
 
 @pytest.fixture
