@@ -89,7 +89,8 @@ class Database:
             raise BadFrame(Reason.BAD_METADATA, sentence)
         try:
             entities = tuple(postgres.entity_of(detection, name) for detection in detections)
-            snapshot = _snapshot(row, entities, _by_page(weathers, name), name)
+            listed = entities if self._detections.is_there else None
+            snapshot = _snapshot(row, listed, _by_page(weathers, name), name)
         except ValidationError as error:
             said = error.errors(include_url=False, include_context=False)[0]["msg"]
             sentence = f"{name}: wanted numbers and words in their columns, got {said}"
@@ -186,7 +187,7 @@ def _by_page(weathers: Sequence[Record], name: str) -> tuple[str, ...]:
 
 
 def _snapshot(
-    row: Record, entities: tuple[Entity, ...], weathers: tuple[str, ...], name: str
+    row: Record, entities: tuple[Entity, ...] | None, weathers: tuple[str, ...], name: str
 ) -> Snapshot:
     return Snapshot.model_validate(
         {

@@ -44,7 +44,8 @@ class Snapshot(BaseModel):
     proj_matrix: Matrix | None = None
     cam_near_clip: float | None = None  # metres
     cam_far_clip: float | None = None
-    entities: Annotated[tuple[Entity, ...], Field(max_length=MOST_ENTITIES)] = ()
+    # None where nothing lists them; an empty list says that there were none.
+    entities: Annotated[tuple[Entity, ...] | None, Field(max_length=MOST_ENTITIES)] = None
     weathers: tuple[str, ...] = ()  # of its colour pages, where there are several
 
 

@@ -103,6 +103,11 @@ class Rows:
         for number, block in enumerate(self._blocks):
             self._note(number, block, block.columns.index(column))
 
+    @property
+    def is_there(self) -> bool:
+        """Whether there is such a table, be it empty or not."""
+        return bool(self._blocks)
+
     def of(self, key: str) -> list[Record]:
         """The rows that have `key` in the column. Raises BadFrame where one is torn."""
         found: list[Record] = []

@@ -24,7 +24,7 @@ from pydantic import Field
 from parhelion.pipeline.bad_frame import BadFrame, Reason
 from parhelion.pipeline.conditions import Conditions
 from parhelion.pipeline.contracts import PartConfig
-from parhelion.pipeline.frame import Camera, Depth, Instances
+from parhelion.pipeline.frame import Camera, Depth, Instances, SceneObject
 from parhelion.pipeline.provenance import Kind
 from parhelion.pipeline.scene_class import LabelSpace, SceneClass
 from parhelion.sim_adapters import _carla_layers as layers
@@ -142,13 +142,13 @@ class Carla(Recordings):
         camera = self._camera(recording, record, size)
         placed = camera if _pose(rgb, record) is not None else None
         stencil = found.stencil if found else None
+        objects: tuple[SceneObject, ...] = ()
+        space: LabelSpace = frozenset()
         if instances is not None:
-            objects = seen_objects(instances, record.actors, placed)
-        elif placed is not None and depth is not None:
+            objects = seen_objects(instances, record.actors or (), placed)
+        elif placed is not None and depth is not None and record.actors is not None:
             objects = tuple(boxed_objects(record.actors, placed, depth, stencil))
-        else:
-            objects = ()
-        space = COARSE if objects else frozenset()
+            space = COARSE
         return Content(
             image=image,
             conditions=self._conditions(recording, record, found),

@@ -93,7 +93,7 @@ ABOUT = About(
 def _label_space(stencil: Stencil | None, snapshot: Snapshot) -> LabelSpace:
     """The stencil knows vehicles only as such; entities also by their kind."""
     of_stencil = frozenset() if stencil is None else LABEL_SPACE
-    return of_stencil | OBJECT_CLASSES if snapshot.entities else of_stencil
+    return of_stencil if snapshot.entities is None else of_stencil | OBJECT_CLASSES
 
 
 class GtavConfig(RecordingsConfig):
@@ -142,7 +142,7 @@ class Gtav(Recordings):
             label_space=_label_space(classes, snapshot),
             stencil_native=buffers.stencil,
             depth=depth,
-            objects=scene.objects_of(snapshot.entities, self.dropped),
+            objects=scene.objects_of(snapshot.entities or (), self.dropped),
             camera=camera,
         )
 

@@ -178,7 +178,7 @@ class VirtualKitti2(Recordings):
             image=image,
             conditions=conditions_in(self.about, variation, variation, native=variation),
             stencil=stencil,
-            label_space=space if stencil is not None or objects else frozenset(),
+            label_space=space if stencil is not None or "bbox" in files else frozenset(),
             depth=_depth(files) if "depth" in files else None,
             instances=files.ids("instances").astype(np.int32) if "instances" in files else None,
             objects=objects,

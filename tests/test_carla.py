@@ -277,6 +277,22 @@ def test_boxes_of_actors_stand_in_where_nobody_recorded_instances(tmp_path: Path
     assert behind.objects == ()  # 80 m away, where a house stands at 60 m
 
 
+@pytest.mark.parametrize("listed", [True, False])
+def test_a_frame_whose_list_of_actors_is_empty_claims_their_classes(
+    listed: bool, tmp_path: Path
+) -> None:
+    sensors = drive.sensors()
+    del sensors["instance"], sensors["semantic"]
+    record = drive.record(120, actors=[])
+    if not listed:
+        del record["actors"]
+    drive.write_drive(tmp_path, [record], sensors=sensors)
+    frame = only(tmp_path)
+    assert frame.objects == ()
+    expected = {SceneClass.HUMAN, SceneClass.VEHICLE} if listed else set()
+    assert frame.label_space == expected
+
+
 def test_a_twin_is_shared_by_recordings_of_one_group(tmp_path: Path) -> None:
     for name, sky in (("clear", drive.NOON), ("rain", drive.RAINY_NIGHT)):
         drive.write_drive(tmp_path / name, [drive.record(120, sky, twin="7")], group="run")

@@ -28,6 +28,18 @@ def everything(tmp_path: Path) -> dict[str, Frame]:
     return frames(folder=written.write(tmp_path)["path"])
 
 
+@pytest.mark.parametrize("listed", [True, False])
+def test_an_empty_list_of_entities_is_not_the_same_as_none(listed: bool, tmp_path: Path) -> None:
+    written.write_processed(tmp_path, STEM, 1)
+    record = written.snapshot(STEM) | {"entities": []}
+    if not listed:
+        del record["entities"]
+    (tmp_path / f"{STEM}.json").write_text(json.dumps(record))
+    frame = only(frames(tmp_path))
+    assert frame.objects == ()
+    assert (SceneClass.TRUCK in frame.label_space) == listed
+
+
 def test_every_dialect_below_one_root_gives_the_same_street(everything: dict[str, Frame]) -> None:
     assert len(everything) == 2 + 5 + 1 + 2 + 2
     for name, frame in everything.items():

@@ -10,6 +10,7 @@ from recordings import gtav as written
 
 from parhelion.pipeline.bad_frame import BadFrame
 from parhelion.pipeline.conditions import Weather
+from parhelion.pipeline.scene_class import SceneClass
 from parhelion.sim_adapters import _gtav_postgres as postgres
 from parhelion.sim_adapters._gtav_database import APART_MS, joined, stem_of
 from parhelion.sim_adapters.gtav import Gtav, GtavConfig
@@ -48,6 +49,20 @@ def test_csv_and_dump_tell_the_same(form: str, tmp_path: Path) -> None:
         assert car.distance_m == pytest.approx(20)
         assert frame.camera is not None
     assert adapter.dropped == {"persons parked below the map": 2}
+
+
+def test_a_table_of_detections_without_rows_still_says_that_nothing_was_there(
+    tmp_path: Path,
+) -> None:
+    run(tmp_path, {"1000": 1})
+    written.write_database(tmp_path, IMAGES)
+    path = tmp_path / "detections.csv"
+    path.write_text(path.read_text().splitlines()[0] + "\n")
+    adapter = Gtav(GtavConfig(path=tmp_path))
+    assert SceneClass.TRUCK in adapter.read(adapter.index()[0]).label_space
+    path.unlink()
+    adapter = Gtav(GtavConfig(path=tmp_path))
+    assert SceneClass.TRUCK not in adapter.read(adapter.index()[0]).label_space
 
 
 def test_a_schema_without_rows_is_no_database(tmp_path: Path) -> None:

@@ -52,6 +52,15 @@ def test_classes_come_from_colours(folder: Path) -> None:
     assert stencil[30, 0] == SceneClass.ROAD
 
 
+def test_a_frame_without_a_vehicle_claims_what_its_table_could_list(folder: Path) -> None:
+    shutil.rmtree(folder / "Scene01/clone/frames/classSegmentation")
+    without = frames(folder)["Scene01/clone/Camera_0/00001"]
+    assert without.objects == ()
+    assert without.label_space == {SceneClass.CAR, SceneClass.TRUCK}
+    (folder / "Scene01/clone/bbox.txt").unlink()
+    assert frames(folder)["Scene01/clone/Camera_0/00001"].label_space == frozenset()
+
+
 def test_depth_is_centimetres_and_the_sky_is_infinitely_far(folder: Path) -> None:
     depth = first(folder).depth
     assert depth[16, 25] == pytest.approx(12.34)
