@@ -94,14 +94,10 @@ def rotations(degrees: Points) -> NDArray[np.float64]:
     return np.moveaxis(np.array(rows), 2, 0)
 
 
-def box_around(camera: Camera, points: Points) -> tuple[Box, bool] | None:
-    """The box around points (n, 3) in the camera's axes, pixels, and whether it holds them all.
-
-    Points behind the camera are left out; None if all are.
-    """
-    ahead = points[points[:, 2] > 0]
-    if not len(ahead):
+def box_around(camera: Camera, points: Points) -> Box | None:
+    """The box around points (n, 3) in the camera's axes, pixels; None if one is behind it."""
+    if not (points[:, 2] > 0).all():
         return None
-    pixels = (ahead @ camera.intrinsics.T)[:, :2] / ahead[:, 2:]
+    pixels = (points @ camera.intrinsics.T)[:, :2] / points[:, 2:]
     (x0, y0), (x1, y1) = pixels.min(axis=0).tolist(), pixels.max(axis=0).tolist()
-    return (x0, y0, x1, y1), len(ahead) == len(points)
+    return x0, y0, x1, y1

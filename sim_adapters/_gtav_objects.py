@@ -22,9 +22,10 @@ from parhelion.pipeline.layers import Box, box_area, clip_box
 from parhelion.pipeline.scene_class import LabelSpace, SceneClass
 from parhelion.sim_adapters._gtav_camera import MOST_METRES, box_around, rotations
 from parhelion.sim_adapters._gtav_snapshot import Corners, Entity
-from parhelion.sim_adapters._projected_boxes import corners_of
+from parhelion.sim_adapters._projected_boxes import corners_of, rectangles
 
 Corners8 = NDArray[np.float64]  # (8, 3)
+BothCorners = tuple[Corners8, Corners8]  # in the world's axes, in the camera's
 
 LOWEST_M = -50.0  # nobody walks so deep; persons out of use wait at -100
 
@@ -79,8 +80,10 @@ class Scene:
         ours = _in_axes_of(self.camera, world)
         centres, far = world.mean(axis=1).tolist(), ours[..., 2].mean(axis=1).tolist()
         found = []
-        for entity, corners, centre, ahead in zip(entities, ours, centres, far, strict=True):
-            made = self._object(entity, corners, centre, ahead)
+        for entity, own, corners, centre, ahead in zip(
+            entities, world, ours, centres, far, strict=True
+        ):
+            made = self._object(entity, (own, corners), centre, ahead)
             if isinstance(made, str):
                 dropped[made] += 1
             else:
@@ -88,9 +91,9 @@ class Scene:
         return tuple(found)
 
     def _object(
-        self, entity: Entity, corners: Corners8, centre: list[float], ahead: float
+        self, entity: Entity, corners: BothCorners, centre: list[float], ahead: float
     ) -> SceneObject | str:
-        """An entity by its corners in the camera's axes and its centre in the world's.
+        """An entity by its corners and its centre in the world's axes.
 
         A word says why it is none.
         """
@@ -112,7 +115,7 @@ class Scene:
             centre_m=None if entity.pos is None else (centre[0], centre[1], centre[2]),
         )
 
-    def _box(self, entity: Entity, corners: Corners8) -> tuple[Box, float | None] | str:
+    def _box(self, entity: Entity, corners: BothCorners) -> tuple[Box, float | None] | str:
         """Its box in the picture with its truncation, or why there is none."""
         stored = _stored(entity.bbox)
         tight = _stored(entity.best_bbox)
@@ -125,15 +128,23 @@ class Scene:
         elif self.camera is None or entity.pos is None or entity.model_sizes is None:
             return "boxes off the screen without a box of their own"
         else:
-            seen = box_around(self.camera, corners)
-            if seen is None:
-                return "boxes behind the camera"
-            made, whole = seen
-            if whole:
-                inside = box_area(clip_box(made, self.width, self.height))
-                truncation = 1 - inside / max(box_area(made), inside, 1e-9)
+            return self._computed(self.camera, *corners)
         clipped = clip_box(made, self.width, self.height)
         return (clipped, truncation) if box_area(clipped) else "boxes outside the picture"
+
+    def _computed(
+        self, camera: Camera, world: Corners8, ours: Corners8
+    ) -> tuple[Box, float | None] | str:
+        """The same from corners, the world's and the camera's; truncation if all lie ahead."""
+        (seen,) = rectangles(world[None], camera, self.width, self.height)
+        if seen is None:
+            ahead = bool((ours[:, 2] > 0).any())
+            return "boxes outside the picture" if ahead else "boxes behind the camera"
+        whole = box_around(camera, ours)
+        if whole is None:
+            return seen, None
+        inside = box_area(clip_box(whole, self.width, self.height))
+        return seen, 1 - inside / max(box_area(whole), inside, 1e-9)
 
     def _is_hidden(self, category: SceneClass, box: Box) -> bool:
         """Whether no pixel in its box is of its kind: then nothing of it is to be seen."""

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from recordings import HEIGHT, WIDTH
-from recordings.gtav import CAMERA, SENTINEL, ahead, car, parked, snapshot
+from recordings.gtav import CAMERA, SENTINEL, ahead, car, parked, projection, snapshot
 
 from parhelion.pipeline.bad_frame import BadFrame
 from parhelion.pipeline.frame import SceneObject
@@ -149,6 +149,23 @@ def test_a_box_off_the_screen_is_computed_anew_and_cut() -> None:
     assert half is not None
     assert half.box_xyxy[0] == 0
     assert 0.2 < (half.truncation or 0) < 0.8
+
+
+def test_a_lorry_beside_the_camera_reaches_to_the_edges_of_the_picture() -> None:
+    width, height = 1920, 1080
+    told_so = snapshot("x") | {"proj_matrix": projection(width, height)}
+    camera = camera_of(told(told_so), width, height, "x")
+    lorry = entity(
+        bbox=SENTINEL, pos=ahead(1.8, -1.2, 3.0), model_sizes=[-1.25, 1.25, -4.5, 4.5, 0, 3]
+    )
+    scene = Scene(camera, None, width, height, "x")
+    (found,) = scene.objects_of((lorry,), Counter())
+    x0, y0, x1, y1 = found.box_xyxy
+    assert (x1, y0, y1) == (width, 0, height)
+    # Its far, left and lowest edge stands 7.5 m ahead, 0.55 m to the right.
+    focal = height / 2 / np.tan(np.radians(25))
+    assert x0 == pytest.approx(width / 2 + focal * 0.55 / 7.5)
+    assert found.truncation is None
 
 
 @pytest.mark.parametrize(
