@@ -58,7 +58,7 @@ def box_rows(text: str, name: str) -> BoxRows:
     found = {}
     for number, line in enumerate(text.splitlines(), start=1):
         cells = line.split(",")
-        if not line.strip() or (number == 1 and not cells[0].strip().isdecimal()):
+        if not line.strip() or (number == 1 and not _is_number(cells[0])):
             continue
         what = f"{name}, line {number}"
         row = numbers(cells, what)
@@ -67,6 +67,14 @@ def box_rows(text: str, name: str) -> BoxRows:
             raise BadFrame(Reason.BAD_METADATA, f"{what}: wanted {wanted}, got {line[:60]!r}")
         found[int(row[0]) << 16 | int(row[1])] = row[2:]
     return found
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
 
 
 def distance_m(row: NDArray[np.float64], box: Box, camera: Camera) -> float | None:

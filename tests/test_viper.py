@@ -186,6 +186,13 @@ def test_a_broken_table_of_boxes_is_refused(folder: Path, text: str) -> None:
     assert "001_00010.csv, line 1" in error.sentence
 
 
+@pytest.mark.parametrize("header", ["", "classID,instanceID\n"])
+def test_a_class_that_is_written_with_a_point_is_no_header(folder: Path, header: str) -> None:
+    line = recording.box_line().replace(f"{recording.CAR},", f"{recording.CAR}.0,", 1)
+    (folder / "train/bb/001/001_00010.csv").write_text(header + line)
+    assert frames(folder)[0].objects[0].distance_m == pytest.approx(recording.AHEAD_M)
+
+
 def test_a_broken_table_of_conditions_is_refused(folder: Path) -> None:
     (folder / "conditions.csv").write_text("drive,weather\n001,night\n")
     error = refusal(folder)
