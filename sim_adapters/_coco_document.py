@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field, TypeAdapter
 
 from parhelion.pipeline.bad_frame import BadFrame, Reason
 from parhelion.sim_adapters import _documents as documents
-from parhelion.sim_adapters._json_records import Span, record_spans, records
+from parhelion.sim_adapters._json_records import Span, record_spans, records_at
 
 _A_MASK = re.compile(rb'"segmentation"\s*:\s*[\[{]\s*[^\]\s]')  # no empty list, no null
 Id = Annotated[int, Field(ge=-(1 << 62), lt=1 << 62)]
@@ -103,7 +103,7 @@ class CocoDocument:
         image_id, place = self.pictures[file_name]
         low, high = np.searchsorted(self.image_ids, [image_id, image_id + 1])
         spans = [place, *((int(start), int(end)) for start, end in self.spans[low:high])]
-        whole, *parts = records(self.root, self.name, spans)
+        whole, *parts = records_at(self.root, self.name, spans)
         picture = documents.parse_json(whole, _PICTURE, f"{self.name}, image {file_name}")
         found = [
             documents.parse_json(part, _ANNOTATION, f"{self.name}, annotation at byte {start}")
@@ -123,7 +123,7 @@ def read_coco(root: Path, name: str) -> CocoDocument:
     spans = record_spans(root, name, "categories")
     categories = [
         documents.parse_json(data, _CATEGORY, f"{name}, categories")
-        for data in records(root, name, spans)
+        for data in records_at(root, name, spans)
     ]
     problems: dict[str, BadFrame] = {}
     pictures = _pictures(root, name, problems)
@@ -152,7 +152,7 @@ def _pictures(root: Path, name: str, problems: dict[str, BadFrame]) -> dict[str,
     spans = record_spans(root, name, "images")
     found: dict[str, tuple[int, Span]] = {}
     ids: set[int] = set()
-    for span, data in zip(spans, records(root, name, spans), strict=True):
+    for span, data in zip(spans, records_at(root, name, spans), strict=True):
         where = f"image at byte {span[0]}"
         try:
             key = documents.parse_json(data, _PICTURE_KEY, f"{name}, {where}")
@@ -176,7 +176,7 @@ def _annotations(
     ids = np.zeros(len(spans), dtype=np.int64)
     readable = np.ones(len(spans), dtype=np.bool_)
     has_masks = False
-    for i, data in enumerate(records(root, name, spans)):
+    for i, data in enumerate(records_at(root, name, spans)):
         where = f"annotation at byte {spans[i][0]}"
         has_masks = has_masks or _A_MASK.search(data) is not None
         try:

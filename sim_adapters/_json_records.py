@@ -1,8 +1,9 @@
-"""The records of a JSON list too large to hold: where each lies in its file, found block by block.
+"""Where each record of a JSON list too large to hold lies in its file, found block by block.
 
 Annotation files of whole datasets reach a gigabyte. Only brackets outside strings are looked at
-here, so memory is that of one block; each record is then parsed alone, and a broken one breaks
-nothing but itself.
+here, so memory is that of one block; each record is then parsed alone, when it is wanted, and a
+broken one breaks nothing but itself. Tables of flat records that are parsed whole, once, go through
+`_flat_records`, which is faster.
 """
 
 import re
@@ -46,7 +47,7 @@ def record_spans(root: Path, name: str, key: str) -> list[Span]:
     return list(zip(starts.tolist(), ends.tolist(), strict=True))
 
 
-def records(root: Path, name: str, spans: Iterable[Span]) -> Iterator[bytes]:
+def records_at(root: Path, name: str, spans: Iterable[Span]) -> Iterator[bytes]:
     """The bytes of each record. Raises BadFrame for one that is larger than any should be."""
     path = file_inside(root, root, name)
     try:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import FiniteFloat, TypeAdapter
 
 from parhelion.pipeline.bad_frame import BadFrame, Reason
-from parhelion.sim_adapters._record_lists import records
+from parhelion.sim_adapters._flat_records import flat_records
 
 Vector = tuple[FiniteFloat, FiniteFloat, FiniteFloat]
 Quaternion = tuple[FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat]  # w, x, y, z
@@ -108,7 +108,7 @@ class Tables:
         return f"{self.version}/{table}.json"
 
     def rows(self, table: str, wanted: TypeAdapter[list[Any]]) -> Iterator[Any]:
-        return records(self.root, self.file(table), wanted)
+        return flat_records(self.root, self.file(table), wanted)
 
     def named(self, table: str) -> dict[str, Named]:
         return {row.token: row for row in self.rows(table, NAMED)}

@@ -18,7 +18,7 @@ from parhelion.pipeline.layers import Box
 from parhelion.pipeline.scene_class import SceneClass
 from parhelion.sim_adapters._boxes import kept_box
 from parhelion.sim_adapters._documents import parse_json
-from parhelion.sim_adapters._json_records import Span, record_spans, records
+from parhelion.sim_adapters._json_records import Span, record_spans, records_at
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Name = Annotated[str, Field(max_length=255)]
@@ -108,7 +108,7 @@ def scalabel_list(root: Path, name: str) -> ScalabelList:
     """The frames of a file. Raises BadFrame where it is no such file."""
     found = ScalabelList(name)
     spans = record_spans(root, name, "frames")
-    for place, (span, data) in enumerate(zip(spans, records(root, name, spans), strict=True)):
+    for place, (span, data) in enumerate(zip(spans, records_at(root, name, spans), strict=True)):
         try:
             head = parse_json(data, _HEAD, f"{name}, frame {place}")
         except BadFrame as error:
@@ -124,7 +124,7 @@ def scalabel_list(root: Path, name: str) -> ScalabelList:
 
 def scalabel_frame(root: Path, frames: ScalabelList, stem: str) -> tuple[ScalabelFrame, str]:
     """One frame, and the text that it was read from. Raises BadFrame."""
-    data = next(records(root, frames.name, [frames.spans[stem]]))
+    data = next(records_at(root, frames.name, [frames.spans[stem]]))
     frame = parse_json(data, _FRAME, f"{frames.name}, frame {stem}")
     if frame.stem != stem:
         sentence = f"{frames.name}: wanted frame {stem} where it was, got {frame.name!r}"

@@ -21,7 +21,7 @@ OTHERS = {"groups": [{"a": 1}], "config": {"frames": [{}], "categories": [{"fram
 def records_in(folder: Path, document: str) -> list[object]:
     (folder / "list.json").write_text(document)
     spans = json_records.record_spans(folder, "list.json", "frames")
-    return [json.loads(data) for data in json_records.records(folder, "list.json", spans)]
+    return [json.loads(data) for data in json_records.records_at(folder, "list.json", spans)]
 
 
 @settings(max_examples=40)

@@ -205,7 +205,7 @@ def test_a_camera_that_is_not_there_is_told(folder: Path) -> None:
 def test_tables_are_read_in_pieces(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = [f.content_sha256 for f in frames(folder)]
     for size in (700, 1001):
-        monkeypatch.setattr("parhelion.sim_adapters._record_lists.PIECE_BYTES", size)
+        monkeypatch.setattr("parhelion.sim_adapters._flat_records.PIECE_BYTES", size)
         assert [f.content_sha256 for f in frames(folder)] == whole
 
 

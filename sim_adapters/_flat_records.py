@@ -1,4 +1,9 @@
-"""Large JSON files that are one list of flat records, read piece by piece."""
+"""Large JSON files that are one list of flat records, all of them parsed, piece by piece.
+
+Where no record holds an object, every "}" ends one, so a piece is cut there and parsed as a whole.
+`_json_records` takes half as long again for such a table and keeps the place of every row; it is
+for records of any depth, in lists that are part of a document, of which one is read at a time.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +20,7 @@ T = TypeVar("T")
 PIECE_BYTES = 1 << 23
 
 
-def records(root: Path, name: str, wanted: TypeAdapter[list[T]]) -> Iterator[T]:
+def flat_records(root: Path, name: str, wanted: TypeAdapter[list[T]]) -> Iterator[T]:
     """The records of a list of objects that hold no objects, each as `wanted` describes it.
 
     The file may be larger than memory: some tables reach gigabytes. Raises BadFrame, perhaps after
