@@ -8,6 +8,7 @@ from parhelion.pipeline.bad_frame import BadFrame, Reason
 
 BYTES_PER_PIXEL = 32  # the most that a sane file of pixels takes
 HEADER_BYTES = 1 << 20
+OR = "\0or\0"  # between the names of files of which one should be there; no name holds it
 
 
 def file_inside(root: Path, folder: Path, name: str) -> Path:
@@ -15,6 +16,10 @@ def file_inside(root: Path, folder: Path, name: str) -> Path:
 
     Links count by where they lead: a link out of `root` leaves it.
     """
+    if OR in name:
+        first, others = name.split(OR, 1)
+        sentence = f"{first:.200}: wanted one file of this stem, got {others:.200} too"
+        raise BadFrame(Reason.DUPLICATE_ID, sentence.replace(OR, ", "))
     if "\0" in name:
         raise BadFrame(Reason.BAD_METADATA, f"{name!r}: a file name holds no zero byte")
     path = folder / name

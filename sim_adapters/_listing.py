@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from parhelion.pipeline.bad_frame import BadFrame, Reason
-from parhelion.sim_adapters._files_inside import leads_inside
+from parhelion.sim_adapters._files_inside import OR, leads_inside
 
 NOT_LISTED = "frames that cannot be listed"  # the id of an entry that stands for them
 
@@ -17,13 +17,17 @@ NOT_LISTED = "frames that cannot be listed"  # the id of an entry that stands fo
 def files_under(root: Path, folder: str, *suffixes: str) -> dict[str, str]:
     """{stem: path relative to `root`} of the files of one folder with these suffixes, sorted.
 
-    A folder that is not there is empty. Suffixes are compared without case. Raises BadFrame.
+    A folder that is not there is empty. Suffixes are compared without case. Files of one stem are
+    one path, joined by OR, that `file_inside` refuses: nobody can tell which one is meant. Raises
+    BadFrame.
     """
-    return {
-        os.path.splitext(entry.name)[0]: f"{folder}/{entry.name}"
-        for entry in _listed(root, folder)
-        if os.path.splitext(entry.name)[1].lower() in suffixes
-    }
+    found: dict[str, str] = {}
+    for entry in _listed(root, folder):
+        stem, suffix = os.path.splitext(entry.name)
+        if suffix.lower() in suffixes:
+            path = f"{folder}/{entry.name}"
+            found[stem] = f"{found[stem]}{OR}{path}" if stem in found else path
+    return found
 
 
 def folders_under(root: Path, folder: str = ".") -> list[str]:

@@ -1,5 +1,6 @@
 """Listing a stranger's folder: what lies outside stays unseen, and is told of."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -38,6 +39,31 @@ def test_folders_and_links_within_are_listed(root: Path) -> None:
     assert list(walk(root)) == ["a/2.png", "a/b/1.png"]
     assert files_under(root, "none", ".png") == {}
     assert list(walk(root, "none")) == folders_under(root, "none") == []
+
+
+@pytest.mark.parametrize(
+    ("name", "picture", "double"),
+    [
+        ("viper", "train/img/001/001_00010.jpg", ".png"),
+        ("viper", "train/cls/001/001_00010.png", ".PNG"),
+        ("virtual_kitti2", "Scene01/clone/frames/rgb/Camera_0/rgb_00000.jpg", ".png"),
+        ("voc", "VOC2012/JPEGImages/2007_000027.jpg", ".png"),
+        ("synthia", "RGB/0000001.png", ".PNG"),
+    ],
+)
+def test_two_files_of_one_stem_are_refused_and_the_rest_is_read(
+    name: str, picture: str, double: str, tmp_path: Path
+) -> None:
+    told = recordings.writer(name)(tmp_path)
+    whole = read_everything(parts.build("sim_adapters", name, **told), ("", ""))
+    first = tmp_path / picture
+    shutil.copyfile(first, first.with_suffix(double))
+    outcome = read_everything(parts.build("sim_adapters", name, **told), ("", ""))
+    (refused,) = outcome.refused
+    assert refused.reason is Reason.DUPLICATE_ID
+    assert first.name in refused.sentence
+    assert first.with_suffix(double).name in refused.sentence
+    assert outcome.read + 1 == whole.read
 
 
 @pytest.mark.parametrize("lister", LISTERS)
