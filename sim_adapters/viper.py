@@ -24,7 +24,7 @@ from parhelion.pipeline.contracts import PartConfig
 from parhelion.pipeline.frame import Camera, Image, Instances, SceneObject
 from parhelion.pipeline.layers import Box, instance_boxes
 from parhelion.pipeline.provenance import Kind
-from parhelion.pipeline.scene_class import SceneClass
+from parhelion.pipeline.scene_class import LabelSpace, SceneClass
 from parhelion.sim_adapters import _documents as documents
 from parhelion.sim_adapters._about import About
 from parhelion.sim_adapters._boxes import kept_box
@@ -38,6 +38,7 @@ from parhelion.sim_adapters._viper_tables import (
     BY_ID,
     CLASSES,
     LABEL_SPACE,
+    THINGS,
     BoxRows,
     box_rows,
     distance_m,
@@ -92,6 +93,7 @@ class Viper(Recordings):
             "The matrix of a 3D box is read row by row; the distance is that of the model's "
             "origin, and left out where that does not lie in the object's box.",
             "A person on a cycle counts as a person.",
+            "Which classes are listed one by one: the ids from 20 on and those of the benchmark.",
         ),
     )
 
@@ -139,7 +141,7 @@ class Viper(Recordings):
             image=image,
             conditions=self._conditions(entry, files),
             stencil=stencil,
-            label_space=LABEL_SPACE if stencil is not None or objects else frozenset(),
+            label_space=_label_space(files),
             instances=instances,
             objects=objects,
             camera=camera,
@@ -227,6 +229,12 @@ class Viper(Recordings):
             if box is not None:
                 found[code] = box
         return found
+
+
+def _label_space(files: SourceFiles) -> LabelSpace:
+    if "stencil" in files:
+        return LABEL_SPACE
+    return THINGS if "instances" in files or "boxes" in files else frozenset()
 
 
 def _category(code: int) -> SceneClass:

@@ -92,6 +92,16 @@ def test_without_instances_boxes_come_from_bb_in_a_stated_order(
     assert adapter.dropped == {"boxes outside the picture": 1}
 
 
+def test_without_classes_only_things_are_claimed_and_an_empty_table_counts(folder: Path) -> None:
+    for path in [*folder.glob("train/cls/*/*"), *folder.glob("train/inst/*/*")]:
+        path.unlink()
+    (folder / "train/bb/001/001_00010.csv").write_text("")
+    frame = frames(folder)[0]
+    assert frame.objects == ()
+    assert {SceneClass.CAR, SceneClass.PERSON, SceneClass.TRAFFIC_LIGHT} <= frame.label_space
+    assert not {SceneClass.SKY, SceneClass.ROAD, SceneClass.BUILDING} & frame.label_space
+
+
 def test_the_camera_looks_along_minus_z_with_y_up(folder: Path) -> None:
     first, later, *_ = frames(folder)
     assert first.camera.intrinsics == pytest.approx(
