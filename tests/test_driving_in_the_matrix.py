@@ -24,9 +24,9 @@ def test_empty_nodes_are_passed_over_and_their_car_is_any_vehicle(tmp_path: Path
         assert [(o.category, o.box_xyxy) for o in frame.objects] == [
             (SceneClass.VEHICLE, (10, 18, 20, 24)),
             (SceneClass.MOTORCYCLE, (0, 0, 1, 1)),
-            (SceneClass.HUMAN, (40, 4, 48, 32)),
+            (SceneClass.PERSON, (40, 4, 48, 32)),
         ]
-        assert frame.label_space == {SceneClass.VEHICLE, SceneClass.MOTORCYCLE, SceneClass.HUMAN}
+        assert frame.label_space == {SceneClass.VEHICLE, SceneClass.MOTORCYCLE, SceneClass.PERSON}
         assert frame.provenance.kind is Kind.SIMULATED
         assert frame.layers == {"objects"}
 
