@@ -31,7 +31,8 @@ def decode_ids(data: bytes, name: str, max_pixels: int) -> NDArray[Any]:
                 " (are its classes written as colours?)",
             )
         ids = np.asarray(picture)
-        return ids.astype(np.uint8) if ids.dtype == np.bool_ else ids
+        # One bit a pixel is a mask of 0 and 255 that was written small.
+        return ids.astype(np.uint8) * np.uint8(255) if picture.mode == "1" else ids
 
 
 def decode_channels(data: bytes, name: str, max_pixels: int) -> NDArray[Any]:

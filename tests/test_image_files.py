@@ -114,3 +114,10 @@ def test_a_numpy_header_is_not_believed(shape: str) -> None:
     promised = data[start:end].replace(b"(2, 2)", shape.encode())[: end - start]
     with pytest.raises(BadFrame, match="x: wanted"):
         depth(data[:start] + promised + data[end:])
+
+
+def test_one_bit_a_pixel_is_a_mask_of_0_and_255() -> None:
+    mask = rng("tests.bits").integers(0, 2, (4, 9), dtype=np.uint8) * np.uint8(255)
+    buffer = io.BytesIO()
+    Image.fromarray(mask).convert("1").save(buffer, "PNG")  # as optimisers of PNG write it
+    assert np.array_equal(ids(buffer.getvalue()), mask)
