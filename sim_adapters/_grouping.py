@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field
 from parhelion.sim_adapters._recordings import RecordingsConfig
 
 _LAST_NUMBER = re.compile(r"[0-9]{1,18}$")
+_APPENDED = re.compile(r"_(?:jpe?g|png)\.rf\.[0-9a-f]+$", re.IGNORECASE)  # by Roboflow
 
 
 def numbered_block(stem: str, size: int) -> str:
@@ -16,6 +17,7 @@ def numbered_block(stem: str, size: int) -> str:
     The number is the last of the name, so that what stands before it keeps blocks apart; a name
     that ends in no number is a block of its own.
     """
+    stem = _APPENDED.sub("", stem)
     number = _LAST_NUMBER.search(stem)
     return stem if number is None else f"{stem[: number.start()]}{int(number[0]) // size}"
 

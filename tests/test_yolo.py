@@ -14,6 +14,7 @@ from parhelion.pipeline import parts
 from parhelion.pipeline.bad_frame import BadFrame, Reason
 from parhelion.pipeline.frame import Frame
 from parhelion.pipeline.scene_class import SceneClass
+from parhelion.sim_adapters._grouping import numbered_block
 from parhelion.sim_adapters.yolo import _box
 
 LABELS = "labels/train/drive_0007.txt"
@@ -183,3 +184,8 @@ def test_other_layouts(tmp_path: Path) -> None:
         shutil.copy(tmp_path / "a" / LABELS, folder / labels / "x1.txt")
         shutil.copy(tmp_path / "a/data.yaml", folder / "data.yaml")
         assert [frame.objects for frame in frames(path=folder)] == [wanted]
+
+
+def test_what_roboflow_appends_hides_no_number() -> None:
+    names = [f"drive1_{number:04d}_jpg.rf.3a9f0c7b{number:x}" for number in (1, 2, 99, 100)]
+    assert [numbered_block(name, 100) for name in names] == [*["drive1_0"] * 3, "drive1_1"]
