@@ -49,6 +49,7 @@ _SF = (
     SceneClass.ROAD,  # road lines
     *(SceneClass.OTHER, SceneClass.OTHER),  # other, road works
 )
+_NOT_IN_RAND = frozenset({SceneClass.TERRAIN, SceneClass.TRUCK, SceneClass.TRAIN})
 _DISPUTED = dict.fromkeys((4, 5, 15, 23, 24, 25), SceneClass.IGNORE)
 
 
@@ -59,14 +60,15 @@ class Edition:
     classes: Mapping[int, SceneClass]
     metres_per_unit: float  # of depth
     numbered: bool  # G of the labels is the instance
+    absent: LabelSpace = frozenset()  # classes that have an id and never occur
 
     @property
     def label_space(self) -> LabelSpace:
-        return frozenset(self.classes.values()) - {SceneClass.IGNORE}
+        return frozenset(self.classes.values()) - {SceneClass.IGNORE} - self.absent
 
 
 EDITIONS = {
-    "RAND": Edition(dict(enumerate(_RAND)), 0.01, numbered=True),
+    "RAND": Edition(dict(enumerate(_RAND)), 0.01, numbered=True, absent=_NOT_IN_RAND),
     "SEQS": Edition(dict(enumerate(_SEQS)), 0.01, numbered=True),
     "SF": Edition(dict(enumerate(_SF)), 1000 / MOST_CODE, numbered=False),
     "AL": Edition(dict(enumerate(_SF)) | _DISPUTED, 5000 / MOST_CODE, numbered=False),

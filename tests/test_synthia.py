@@ -188,3 +188,9 @@ def test_broken_texts_are_refused_by_name(
     error = refusal(folder, name)
     assert error.reason is reason
     assert Path(path).name in error.sentence
+
+
+def test_the_unrelated_views_claim_the_classes_that_occur_in_them(folder: Path) -> None:
+    space = frame(folder, RAND).label_space
+    assert not space & {SceneClass.TERRAIN, SceneClass.TRUCK, SceneClass.TRAIN}
+    assert len(space - {SceneClass.OTHER}) == 16
