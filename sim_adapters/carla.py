@@ -40,6 +40,7 @@ from parhelion.sim_adapters._carla_manifest import (
     DepthConverter,
     FieldOfView,
     FrameRecord,
+    Header,
     Layer,
     Recording,
     Sensor,
@@ -231,19 +232,19 @@ class Carla(Recordings):
     def _conditions(
         self, recording: Recording, record: FrameRecord, found: Semantics | None
     ) -> Conditions:
-        header = recording.header
-        told = (record.weather, record.weather_name, header.weather, header.weather_name)
-        name = next((t for t in (*told, self.config.weather) if t and isinstance(t, str)), "")
-        sky = next((t for t in told if isinstance(t, skies.WeatherParameters)), None)
+        told = _sky_of(record) or _sky_of(recording.header) or (None, self.config.weather)
+        sky, name = told
         note = f"tags {found.generation}, told by the pixels" if found and found.proven else ""
         native = "; ".join(w for w in (name, sky.words if sky else "", note) if w)
-        if sky is None:
-            return conditions_in(self.about, weather=name, time=name, native=native)
+        by_name = conditions_in(self.about, weather=name, time=name, native=native)
+        if sky is None or (sky.untold and name):
+            return by_name
+        sun = sky.sun_altitude_angle
         return Conditions(
             weather=skies.weather_of(sky),
-            time_of_day=skies.time_of(sky),
+            time_of_day=by_name.time_of_day if sun is None else skies.time_of(sky),
             native=native,
-            sun_altitude_deg=None if sky.untold else sky.sun_altitude_angle,
+            sun_altitude_deg=None if sky.untold else sun,
             cloud=sky.share("cloudiness"),
             wetness=sky.share("precipitation_deposits", "wetness"),
         )
@@ -252,6 +253,14 @@ class Carla(Recordings):
         rgb = recording.sensors.get("rgb", Sensor())
         fov = self.config.fov_deg or rgb.fov
         return None if fov is None else camera_of(size[1], size[0], fov, _pose(rgb, record))
+
+
+def _sky_of(told: FrameRecord | Header) -> tuple[skies.WeatherParameters | None, str] | None:
+    """Parameters and name of the weather in one place; None where it tells neither."""
+    if isinstance(told.weather, skies.WeatherParameters):
+        return told.weather, told.weather_name
+    name = told.weather or told.weather_name
+    return (None, name) if name else None
 
 
 def _pose(rgb: Sensor, record: FrameRecord) -> NDArray[np.float64] | None:

@@ -77,6 +77,25 @@ def test_a_name_tells_the_weather_and_no_physics(tmp_path: Path) -> None:
     assert (found.native, found.sun_altitude_deg, found.cloud) == ("HardRainNight", None, None)
 
 
+def test_a_frames_own_name_beats_the_parameters_of_its_recording(tmp_path: Path) -> None:
+    drive.write_drive(
+        tmp_path, [drive.record(1) | {"weather": "HardRainNight"}], weather=drive.NOON
+    )
+    made = parts.build("sim_adapters", "carla", path=tmp_path)
+    found = made.read(made.index()[0]).conditions
+    assert (found.weather, found.time_of_day) == (Weather.RAINING, TimeOfDay.NIGHT)
+    assert (found.native, found.sun_altitude_deg) == ("HardRainNight", None)
+
+
+def test_a_name_tells_the_hour_that_parameters_leave_out(tmp_path: Path) -> None:
+    sky = {k: v for k, v in drive.NOON.items() if k != "sun_altitude_angle"}
+    drive.write_drive(tmp_path, [drive.record(1, sky, weather_name="ClearNight")])
+    made = parts.build("sim_adapters", "carla", path=tmp_path)
+    found = made.read(made.index()[0]).conditions
+    assert (found.weather, found.time_of_day) == (Weather.CLEAR, TimeOfDay.NIGHT)
+    assert found.sun_altitude_deg is None
+
+
 def test_an_unknown_name_stays_verbatim(tmp_path: Path) -> None:
     found = conditions(tmp_path, "Rain of Frogs")
     assert (found.weather, found.time_of_day) == (Weather.UNKNOWN, TimeOfDay.UNKNOWN)
