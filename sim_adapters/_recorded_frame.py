@@ -144,7 +144,7 @@ def _frame(adapter: str, dataset: str, config: RecordedConfig, recorded: Recorde
     layers = _layers(config, recorded)
     objects = _objects(row.get(columns.objects), config, name)
     boxed_or_masked = bool(objects or "stencil" in layers)
-    source_sha256 = _sha256(recorded)
+    source_sha256, twin = _sha256(recorded), text(row, columns.twin_id)
     intrinsics = _intrinsics(row, columns.intrinsics, name)
     image = image_files.decode_image(
         recorded.image, name, config.max_pixels, upright=bool(layers or objects or intrinsics)
@@ -172,7 +172,7 @@ def _frame(adapter: str, dataset: str, config: RecordedConfig, recorded: Recorde
                 sha256=source_sha256,
             ),
             group_id=recorded.group_id,
-            twin_id=text(row, columns.twin_id),
+            twin_id=f"{dataset}/{twin}" if twin else "",
             code_version=__version__,
         ),
         **cast(dict[str, Any], layers),

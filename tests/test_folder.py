@@ -31,7 +31,7 @@ def test_a_frame_with_everything_comes_in_whole(street: Path) -> None:
     assert frame.conditions.native == "Rainy; dawn/dusk"
     assert frame.conditions.time_of_day is TimeOfDay.NIGHT  # of the hour: "dawn/dusk" says neither
     assert frame.group_id == "mine/drive-7"
-    assert frame.provenance.twin_id == "t1"
+    assert frame.provenance.twin_id == "mine/t1"  # another folder's t1 is no twin
     assert frame.provenance.source.licence == "CC0"
     assert frame.label is not None
     assert frame.label.index == 1
