@@ -218,8 +218,12 @@ class Carla(Recordings):
             converter = self.config.semantic_converter or told
             found = semantics_of(pixels, converter, stated, files.names["semantic"])
         generation = found.generation if found else stated
-        if "instance" not in files or (found is None and generation not in (None, "C")):
-            return found, None  # the tags in instances of 0.9.13 are one too high or too low
+        if "instance" not in files:
+            return found, None
+        if found is None and generation not in (None, "C"):
+            # The tags in instances of 0.9.13 are one too high or too low.
+            self.dropped["instance pictures of 0.9.13 without a semantic camera"] += 1
+            return None, None
         pixels, name = layers.pixels_of(files, "instance", size), files.names["instance"]
         of_tags = layers.red_of(pixels)
         if found is None:

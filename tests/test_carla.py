@@ -197,7 +197,9 @@ def test_instances_alone_give_the_stencil_too(bare: Callable[..., Path]) -> None
     frame = only(folder, tags="C")
     np.testing.assert_array_equal(frame.stencil_native, drive.tags())
     assert len(frame.objects) == 1
-    blurred = only(folder, tags="B")  # R may be one too high or too low there
+    older = adapter(folder, tags="B")
+    blurred = older.read(older.index()[0])  # R may be one too high or too low there
+    assert older.dropped == {"instance pictures of 0.9.13 without a semantic camera": 1}
     assert blurred.stencil is None
     assert blurred.instances is None
 
