@@ -24,7 +24,6 @@ from parhelion.pipeline.frame import Stencil
 from parhelion.pipeline.scene_class import LabelSpace, SceneClass
 
 BASE = 0x07  # bits that say what it is
-PLAYER = 0x80  # bit of the player and of what is the player's
 FARTHEST_SHIFT = 3
 FARTHEST = 1 << FARTHEST_SHIFT  # bit that says here that the depth is the sky's
 SKY = 7
@@ -61,12 +60,6 @@ def surfaces_of(raw: Stencil, farthest: NDArray[np.bool_] | None, name: str) -> 
         sentence = f"{name}: wanted stencils of {sorted(BASES)} in the low bits, got unknown {got}"
         raise BadFrame(Reason.UNKNOWN_CLASS, sentence)
     return Surfaces(classes, codes == SKY | FARTHEST)
-
-
-def is_player(raw: Stencil) -> NDArray[np.bool_]:
-    """Where the player or the player's own vehicle is, such as the bonnet before the camera."""
-    player: NDArray[np.bool_] = (raw & PLAYER) != 0
-    return player
 
 
 @cache

@@ -78,7 +78,6 @@ AnyAnnotation = Annotated[
 class Capture(BaseModel):
     """What one sensor saw."""
 
-    kind: str = Field(alias="@type")
     id: str
     position: tuple[FiniteFloat, FiniteFloat, FiniteFloat]  # metres, Unity's world
     rotation: tuple[FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat]  # x, y, z, w
@@ -94,11 +93,9 @@ class FrameData(BaseModel):
 
 class Label(BaseModel):
     label_name: str
-    pixel_value: Colour | None = None  # of semantic segmentation
 
 
 class Definition(BaseModel):
-    kind: str = Field(alias="@type")
     spec: list[Label] = []  # of keypoints there is another, under another name
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from parhelion.pipeline.bad_frame import BadFrame, Reason
 from parhelion.pipeline.scene_class import SceneClass
 from parhelion.sim_adapters._gtav_depth import GAME, Planes, space_of
-from parhelion.sim_adapters._gtav_stencil import LABEL_SPACE, is_player, surfaces_of
+from parhelion.sim_adapters._gtav_stencil import LABEL_SPACE, surfaces_of
 
 SAMPLE = Planes(1.49945045e-05, 0.150002249)  # of a capture whose planes are 0.15 and 10003.815 m
 SKY, VEHICLE, ROAD = 7, 2, 0
@@ -141,11 +141,6 @@ def test_a_wire_before_the_sky_is_not_sky() -> None:
     depth = depth_of(np.array([[0, 0.0065]], np.float32), raw)
     assert np.isposinf(depth[0, 0])
     assert depth[0, 1] == pytest.approx(23, abs=0.1)
-
-
-def test_the_highest_bit_is_the_player() -> None:
-    raw = np.array([[0, 1, 2, 0x81, 0x82, 0x89]], np.uint8)
-    assert is_player(raw).tolist() == [[False, False, False, True, True, True]]
 
 
 def test_an_unknown_class_has_its_reason() -> None:

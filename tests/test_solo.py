@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from recordings import HEIGHT, WIDTH, street_pixels
+from recordings import HEIGHT, WIDTH, save, street_pixels
 from recordings import solo as recording
 
 from parhelion.pipeline.bad_frame import BadFrame, Reason
@@ -195,3 +195,40 @@ def test_a_torn_shared_document_is_told_and_the_frames_are_read(folder: Path, na
     source = adapter(folder)
     read = [source.read(ref) for ref in source.index() if ref.native_id != name]
     assert len(read) == 4
+
+
+def test_only_annotations_must_name_their_type(folder: Path) -> None:
+    before = {name: frame.objects for name, frame in frames(folder).items()}
+    for path in (folder / "annotation_definitions.json", *folder.glob("sequence.*/*.json")):
+        told = json.loads(path.read_text())
+        for one in (*told.get("captures", ()), *told.get("annotationDefinitions", ())):
+            del one["@type"]
+        path.write_text(json.dumps(told))
+    assert {name: frame.objects for name, frame in frames(folder).items()} == before
+
+
+def test_boxes_of_two_labellers_are_joined(folder: Path) -> None:
+    def split(value: dict[str, Any]) -> None:
+        told = value["captures"][0]["annotations"]
+        first = next(one for one in told if "values" in one and "templateId" not in one)
+        told.append({**first, "values": [first["values"].pop()]})
+
+    wanted = frames(folder)[f"{FIRST}/camera"].objects
+    edit(folder, split)
+    assert len(wanted) == 2
+    assert frames(folder)[f"{FIRST}/camera"].objects == wanted
+
+
+@pytest.mark.parametrize("kind", ["Semantic", "Instance"])
+def test_two_segmentations_that_differ_are_refused(folder: Path, kind: str) -> None:
+    def again(value: dict[str, Any], **changes: Any) -> None:
+        told = value["captures"][0]["annotations"]
+        told.append(next(one for one in told if kind in one["@type"]) | changes)
+
+    wanted = frames(folder)[f"{FIRST}/camera"]
+    edit(folder, again)
+    assert np.array_equal(frames(folder)[f"{FIRST}/camera"].stencil, wanted.stencil)
+    black = f"{FIRST.rpartition('/')[2]}.camera.black.png"
+    save(folder / FIRST.partition("/")[0] / black, np.zeros((HEIGHT, WIDTH, 4), dtype=np.uint8))
+    edit(folder, lambda value: again(value, filename=black))
+    assert refusal(folder).reason is Reason.BAD_METADATA
