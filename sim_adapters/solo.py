@@ -48,6 +48,7 @@ from parhelion.sim_adapters._source_files import SourceFiles
 from parhelion.sim_adapters._stated_sky import StatedSky
 
 T = TypeVar("T")
+Layer = TypeVar("Layer", bound=NDArray[Any])
 
 SENSORS, DEFINITIONS = "sensor_definitions.json", "annotation_definitions.json"
 UNLABELLED: dict[Colour, int] = {(0, 0, 0, 255): 0, (0, 0, 0, 0): 0}
@@ -145,12 +146,14 @@ class Solo(Recordings):
         for told in capture.annotations:
             if isinstance(told, solo.SemanticSegmentation):
                 labels |= {one.labelName for one in told.instances}
-                known["stencil"] = self._stencil(told, files)
+                made = self._stencil(told, files)
+                known["stencil"] = _agreed(known.get("stencil"), made, files)
             elif isinstance(told, solo.InstanceSegmentation):
-                known["instances"] = _instances(told, files)
+                known["instances"] = _agreed(known.get("instances"), _instances(told, files), files)
             elif isinstance(told, solo.Boxes):
                 labels |= {one.labelName for one in told.values}
-                known["objects"] = self._objects(told, image.shape[:2], files.names["frame"])
+                more = self._objects(told, image.shape[:2], files.names["frame"])
+                known["objects"] = tuple(dict.fromkeys((*known.get("objects", ()), *more)))
             elif isinstance(told, solo.DepthPicture):
                 known["depth"] = self._depth(told, camera, files)
         if known.keys() & {"stencil", "objects"}:
@@ -242,6 +245,14 @@ def _camera(capture: solo.Capture, size: tuple[int, ...], name: str) -> Camera |
     pose[:3, 3] = FLIP_Y @ capture.position
     k = np.array([[fx, 0, width / 2], [0, fy, height / 2], [0, 0, 1]])
     return Camera(intrinsics=k, camera_to_world=pose)
+
+
+def _agreed(before: Layer | None, made: Layer, files: SourceFiles) -> Layer:
+    """The layer of several labellers of one kind. Raises BadFrame where they differ."""
+    if before is not None and not np.array_equal(before, made):
+        sentence = f"{files.names['frame']}: wanted one segmentation of a kind, got two that differ"
+        raise BadFrame(Reason.BAD_METADATA, sentence)
+    return made
 
 
 def _instances(told: solo.InstanceSegmentation, files: SourceFiles) -> Instances:
