@@ -143,7 +143,8 @@ def _frame(adapter: str, dataset: str, config: RecordedConfig, recorded: Recorde
     name, row, columns = recorded.native_id, recorded.row, config.columns
     layers = _layers(config, recorded)
     objects = _objects(row.get(columns.objects), config, name)
-    boxed_or_masked = bool(objects or "stencil" in layers)
+    # A list that is there and empty says that there is nothing; an empty cell says nothing.
+    boxed_or_masked = bool(text(row, columns.objects) or "stencil" in layers)
     source_sha256, twin = _sha256(recorded), text(row, columns.twin_id)
     intrinsics = _intrinsics(row, columns.intrinsics, name)
     image = image_files.decode_image(

@@ -241,3 +241,13 @@ def test_what_gives_light_comes_as_bits(tmp_path: Path) -> None:
 def test_an_index_without_a_folder_says_so(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="wanted a folder of images"):
         folder(tmp_path / "nowhere").index()
+
+
+@pytest.mark.parametrize("nothing", [[], {"bbox": [], "categories": []}, "[]"])
+def test_no_objects_are_annotations_too(street: Path, nothing: object) -> None:
+    (street / "metadata.csv").unlink(missing_ok=True)
+    row = {"file_name": "b/2.png", "objects": nothing}
+    (street / "metadata.jsonl").write_text(json.dumps(row))
+    frames = read_all(folder(street))[0]
+    assert frames["b/2.png"].objects == ()
+    assert SceneClass.CAR in frames["b/2.png"].label_space
