@@ -5,13 +5,16 @@
 
 Every picture is of the very tick that it is named by. With `twins`, the cars of the capture are
 held while the weathers pass, so that one view is seen under each; walkers and cars of other clients
-are not held. The manifest is written now and then and at the end, also after an error or Ctrl-C:
-what was recorded until then can be read. For servers from 0.9.10 on. No server was at hand when
-this was written: it was tried on a scripted client, see `about.unverified` of the adapter.
+are not held, and wind moves leaves. A frame is a twin only where its depth, semantic and instance
+bytes are those under the view's first weather; else `differing` names the layers. The manifest is
+written now and then and at the end, also after an error or Ctrl-C: what was recorded until then can
+be read. For servers from 0.9.10 on. No server was at hand when this was written: it was tried on a
+scripted client, see `about.unverified` of the adapter.
 """
 
 from collections.abc import Iterator
 from contextlib import nullcontext
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +47,8 @@ from parhelion.sim_adapters._carla_weather import WeatherParameters
 from parhelion.sim_adapters._projected_boxes import rectangles
 
 FRAMES_PER_WRITING = 25  # of the manifest, which is written anew each time
+
+Digests = dict[Layer, bytes]
 
 
 def capture(
@@ -96,14 +101,28 @@ def _frames(running: Session, folder: Path) -> Iterator[FrameRecord]:
     for view in range(config.views):
         running.advance(config.ticks_between)
         skies = config.skies if config.twins else (config.skies[view % len(config.skies)],)
+        first: Digests = {}
         with running.standing_still() if config.twins else nullcontext():
             for name, sky in skies:
                 running.set_weather(sky)
                 images = running.advance(config.settle_ticks)
                 for layer, image in images.items():
                     _save(folder / layer / f"{image.frame:08d}.png", image, layer, config)
-                twin = f"{view:06d}" if len(skies) > 1 else ""
-                yield _record_of(running, images, name, twin)
+                found = _digests(images)
+                first = first or found
+                differing = tuple(layer for layer in first if found.get(layer) != first[layer])
+                twin = f"{view:06d}" if len(skies) > 1 and not differing else ""
+                record = _record_of(running, images, name, twin)
+                yield record.model_copy(update={"differing": differing})
+
+
+def _digests(images: dict[Layer, Any]) -> Digests:
+    """Of the bytes that no weather may change."""
+    return {
+        layer: sha256(bytes(image.raw_data)).digest()
+        for layer, image in images.items()
+        if layer != "rgb"
+    }
 
 
 def _save(path: Path, image: Any, layer: Layer, config: CaptureConfig) -> None:

@@ -98,6 +98,7 @@ class FrameRecord(_Told):
     weather: WeatherParameters | str | None = None  # a string is a preset's name
     weather_name: str = ""
     twin: str = ""  # shared by the same view under other skies
+    differing: tuple[Layer, ...] = ()  # from the view's first sky, for which it is no twin
     ego: Pose | None = None  # in the world
     camera: Pose | None = None  # in the world
     actors: tuple[Actor, ...] | None = None  # None: nobody listed them

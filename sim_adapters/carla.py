@@ -109,6 +109,8 @@ class Carla(Recordings):
             "Cars that a capture holds are taken to stand still, and the camera's exposure to have "
             "settled after settle_ticks.",
             "Depth is taken as planar, along the optical axis.",
+            "Frames that a manifest calls twins are believed to show one view; a capture of ours "
+            "compares their depth, tags and instances.",
             "Bytes of the instance camera may be an engine's id or, from 0.9.16 on, an actor's; an "
             "actor tells a distance only where its box lies on the instance.",
             "Lens attributes may bend the borders of a picture away from the pinhole.",

@@ -45,6 +45,7 @@ class Script:
     stutters: bool = False  # every picture comes after one of the tick before
     ahead: bool = False  # pictures are of the next tick
     stop_fails: bool = False
+    walkers_move: bool = False  # from tick to tick, as nobody holds them
     version: str = "0.9.16"
     parameters: tuple[str, ...] = tuple(drive.NOON)
     blueprints: tuple[str, ...] = (*drive.TYPES.values(), "vehicle.lincoln.mkz", "vehicle.audi.a2")
@@ -165,6 +166,8 @@ class Server:
     def _image(self, sensor: "ScriptedActor", frame: int) -> SimpleNamespace:
         rgb = picture(sensor.type_id, frame, self.sky)
         height, width = rgb.shape[:2]
+        if self.script.walkers_move and "semantic" in sensor.type_id:
+            rgb[20, frame % width, 0] = 12  # a pedestrian
         bgra = np.concatenate([rgb[..., ::-1], np.full((height, width, 1), 255, np.uint8)], axis=2)
         return SimpleNamespace(
             frame=frame,

@@ -94,6 +94,14 @@ def test_twins_share_a_view_and_single_frames_have_none(tmp_path: Path) -> None:
     assert server.called("physics") == []
 
 
+def test_a_view_that_changes_while_the_weathers_pass_has_no_twins(tmp_path: Path) -> None:
+    run(tmp_path, Script(walkers_move=True), weathers=("ClearNoon", "HardRainNight", "WetNoon"))
+    records = json.loads((tmp_path / "recording.json").read_text())["frames"]
+    assert [r["twin"] for r in records] == ["000000", "", "", "000001", "", ""]
+    assert [r["differing"] for r in records] == [[], ["semantic"], ["semantic"]] * 2
+    assert len({f.provenance.twin_id for f in frames(tmp_path)}) == 3
+
+
 def test_everything_happens_in_the_order_that_the_server_needs(tmp_path: Path) -> None:
     server = run(tmp_path)
     kinds = [k for k, _ in itertools.groupby(line.split()[0] for line in server.log)]
