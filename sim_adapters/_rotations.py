@@ -10,11 +10,16 @@ from parhelion.pipeline.bad_frame import BadFrame, Reason
 def rotation_matrices(
     quaternions: ArrayLike, name: str, *, scalar_first: bool
 ) -> NDArray[np.float64]:
-    """Quaternions (n, 4), w first or last -> matrices (n, 3, 3). Raises BadFrame for zeros."""
+    """Quaternions (n, 4), w first or last -> matrices (n, 3, 3).
+
+    Raises BadFrame for zeros, and for what is not finite.
+    """
     values = np.asarray(quaternions, dtype=np.float64).reshape(-1, 4)
-    norms = np.linalg.norm(values, axis=1)
-    if not (np.isfinite(norms) & (norms > 1e-6)).all():
-        sentence = f"{name}: wanted quaternions of a rotation, got {values[~(norms > 1e-6)][:1]}"
+    with np.errstate(over="ignore"):  # what overflows is infinite, and refused
+        norms = np.linalg.norm(values, axis=1)
+    good = np.isfinite(norms) & (norms > 1e-6)
+    if not good.all():
+        sentence = f"{name}: wanted quaternions of a rotation, got {values[~good][0]}"
         raise BadFrame(Reason.BAD_METADATA, sentence)
     matrices: NDArray[np.float64] = Rotation.from_quat(
         values, scalar_first=scalar_first

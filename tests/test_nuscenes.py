@@ -173,6 +173,7 @@ def test_what_is_wrong_is_refused_by_name(folder: Path) -> None:
         ("sample_data", {"ego_pose_token": "gone"}, Reason.BAD_METADATA, "'gone'"),
         ("sample_data", {"sample_token": "gone"}, Reason.BAD_METADATA, "'gone'"),
         ("ego_pose", {"rotation": [0, 0, 0, 0]}, Reason.BAD_METADATA, "rotation"),
+        ("ego_pose", {"rotation": [1e200, 0, 0, 0]}, Reason.BAD_METADATA, "1.e+200"),
         ("calibrated_sensor", {"camera_intrinsic": []}, Reason.BAD_CAMERA, "camera_intrinsic"),
         ("instance", {"category_token": "gone"}, Reason.BAD_METADATA, "category"),
     ],
