@@ -133,7 +133,8 @@ def _save(path: Path, image: Any, layer: Layer, config: CaptureConfig) -> None:
         got = f"{image.width}x{image.height} in {pixels.size:,} bytes"
         raise CaptureFailed(f"{layer}: wanted {wanted}, got {got}")
     whole, png = cv2.imencode(".png", pixels.reshape(config.height, config.width, 4)[..., :3])
-    assert whole
+    if not whole:
+        raise CaptureFailed(f"{layer}: wanted a picture in PNG, OpenCV made none")
     files.write_bytes(path, png.tobytes())
 
 

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import scripted_carla
@@ -49,6 +50,14 @@ def failed(folder: Path, script: Script, **changes: Any) -> tuple[Server, str]:
     with pytest.raises(CaptureFailed) as caught:
         capture(CaptureConfig(**SMALL | changes), folder, server)
     return server, str(caught.value)
+
+
+def test_a_picture_that_cannot_be_written_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cv2, "imencode", lambda *_: (False, None))
+    _, sentence = failed(tmp_path, Script())
+    assert "wanted a picture in PNG" in sentence
 
 
 def frames(folder: Path, **settings: Any) -> list[Frame]:
