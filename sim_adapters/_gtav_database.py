@@ -10,6 +10,7 @@ milliseconds apart: what does not match exactly goes to the nearest of the same 
 """
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -43,10 +44,14 @@ class Place(NamedTuple):
 
 
 class Database:
-    """What the tables below a root say; nothing of it is there where there are none."""
+    """What the tables below a root say; nothing of it is there where there are none.
 
-    def __init__(self, root: Path, names: Iterable[str]) -> None:
+    Rows that belong to no snapshot are counted in `dropped` when the first snapshot is read.
+    """
+
+    def __init__(self, root: Path, names: Iterable[str], dropped: Counter[str]) -> None:
         self.root = root
+        self._dropped = dropped
         tables = (name for name in names if name.lower().endswith((".sql", ".csv")))
         self.names = [name for name in tables if name.lower().endswith(".sql") or table_of(name)]
         self.blocks, self.problems = blocks_in(root, self.names)
@@ -99,16 +104,11 @@ class Database:
 
     @cached_property
     def _detections(self) -> Rows:
-        return Rows(self.root, self._has("detections"), "snapshot_id")
+        return Rows(self.root, self._has("detections"), "snapshot_id", self._dropped)
 
     @cached_property
     def _weathers(self) -> Rows:
-        return Rows(self.root, self._has("snapshot_weathers"), "snapshot_id")
-
-    @property
-    def torn(self) -> int:
-        """Rows of detections and weathers that do not tell whose they are."""
-        return self._detections.torn + self._weathers.torn
+        return Rows(self.root, self._has("snapshot_weathers"), "snapshot_id", self._dropped)
 
     def _has(self, table: str) -> list[Block]:
         return [block for block in self.blocks if block.table == table]

@@ -11,6 +11,7 @@ of its columns. A row that is torn is refused when somebody asks for it.
 import csv
 import re
 from array import array
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,14 +93,19 @@ def lines_of(root: Path, block: Block) -> Iterator[tuple[int, bytes]]:
 
 
 class Rows:
-    """The rows of one table by the text of one of its columns."""
+    """The rows of one table by the text of one of its columns.
 
-    def __init__(self, root: Path, blocks: Sequence[Block], column: str) -> None:
+    Rows that do not even tell whose they are are counted in `dropped`.
+    """
+
+    def __init__(
+        self, root: Path, blocks: Sequence[Block], column: str, dropped: Counter[str]
+    ) -> None:
         self._root = root
         self._blocks = [block for block in blocks if column in block.columns]
         self._column = column
         self._places: dict[str, array[int]] = {}
-        self.torn = 0  # rows that do not even tell whose they are
+        self._dropped = dropped
         for number, block in enumerate(self._blocks):
             self._note(number, block, block.columns.index(column))
 
@@ -125,7 +131,7 @@ class Rows:
             try:
                 key = block.cells(line)[column]
             except (ValueError, csv.Error, IndexError):
-                self.torn += 1
+                self._dropped[f"rows of {block.table} that tell no {self._column}"] += 1
                 continue
             self._places.setdefault(key, array("q")).append(number << BLOCK_SHIFT | offset)
 

@@ -152,7 +152,7 @@ class Gtav(Recordings):
 
     @cached_property
     def _database(self) -> Database:
-        return Database(self.root, self._names)
+        return Database(self.root, self._names, self.dropped)
 
     def _snapshot(self, shot: Shot, files: SourceFiles) -> Snapshot:
         if "record" in files:

@@ -107,6 +107,16 @@ def test_a_torn_row_is_a_bad_frame_and_the_rest_is_read(tmp_path: Path) -> None:
     assert adapter.index()[0].native_id == "database problem 0"
 
 
+def test_rows_that_tell_no_snapshot_are_counted(tmp_path: Path) -> None:
+    run(tmp_path, {"1000": 1, "2000": 1})
+    written.write_database(tmp_path, IMAGES)
+    with (tmp_path / "detections.csv").open("ab") as file:
+        file.write(b'9\n"\xff"\n')
+    adapter = Gtav(GtavConfig(path=tmp_path))
+    assert "bad_metadata" not in weathers(adapter)
+    assert adapter.dropped["rows of detections that tell no snapshot_id"] == 2
+
+
 def test_a_row_of_a_detection_counts_in_the_frames_id(tmp_path: Path) -> None:
     run(tmp_path, {"1000": 1, "2000": 1})
     written.write_database(tmp_path, IMAGES)
