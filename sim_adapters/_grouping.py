@@ -28,17 +28,23 @@ def _with_a_group(pattern: re.Pattern[str]) -> re.Pattern[str]:
     return pattern
 
 
+# Regular expression on the frame's path; its first group names the group of the frame.
+GroupPattern = Annotated[re.Pattern[str], AfterValidator(_with_a_group)] | None
+
+
+def group_in(path: str, pattern: re.Pattern[str] | None) -> str:
+    """What the pattern's first group finds in a path; "" where it finds nothing."""
+    found = pattern.search(path) if pattern else None
+    return str(found[1] or "") if found else ""
+
+
 class GroupedConfig(RecordingsConfig):
     """Where a dataset lies, and which of its frames belong together."""
 
-    # Regular expression on the frame's path; its first group names the group of the frame.
-    group_pattern: Annotated[re.Pattern[str], AfterValidator(_with_a_group)] | None = None
+    group_pattern: GroupPattern = None
     # Where it is silent: so many neighbours in number make a group; 1 = unrelated pictures.
     frames_per_group: Annotated[int, Field(gt=0)] = 100
 
     def group_of(self, path: str) -> str:
         """The group of a frame by its path without suffix."""
-        found = self.group_pattern.search(path) if self.group_pattern else None
-        if found is not None and found[1]:
-            return str(found[1])
-        return numbered_block(path, self.frames_per_group)
+        return group_in(path, self.group_pattern) or numbered_block(path, self.frames_per_group)

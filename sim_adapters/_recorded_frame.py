@@ -31,6 +31,7 @@ from parhelion.sim_adapters import _layer_files as layer_files
 from parhelion.sim_adapters._about import About
 from parhelion.sim_adapters._class_tables import stencil_of
 from parhelion.sim_adapters._condition_words import TIME_WORDS, WEATHER_WORDS, conditions_of
+from parhelion.sim_adapters._grouping import GroupPattern
 from parhelion.sim_adapters._scene_vocabularies import (
     CITYSCAPES,
     NAMES,
@@ -72,7 +73,7 @@ class RecordedConfig(PartConfig):
     licence: str = ""
     kind: Kind = Kind.REAL
     columns: Columns = Columns()
-    group_pattern: str = ""  # regular expression on the frame's path; its first group is the group
+    group_pattern: GroupPattern = None
     label_names: tuple[str, ...] = ()  # vocabulary of the label column; empty = no labels
     vocabulary: Vocabulary = "scene_class"  # of the ids in stencils and objects
     label_space: frozenset[SceneClass] = CITYSCAPES  # classes that the source annotates at all

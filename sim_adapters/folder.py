@@ -16,7 +16,6 @@ camera is what `fx, fy, cx, cy` of the row say, else what `horizontal_fov_deg` s
 import csv
 import json
 import os
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -30,6 +29,7 @@ from parhelion.pipeline.frame import Frame
 from parhelion.pipeline.seeds import digest
 from parhelion.sim_adapters._about import About
 from parhelion.sim_adapters._files_inside import file_inside, read_limited
+from parhelion.sim_adapters._grouping import group_in
 from parhelion.sim_adapters._image_files import IMAGE_SUFFIXES
 from parhelion.sim_adapters._listing import NOT_LISTED, folders_below
 from parhelion.sim_adapters._recorded_frame import (
@@ -164,11 +164,12 @@ class Folder:
         return Entry(native_id=native_id, folder=metadata.parent, name=name, row=row)
 
     def _group(self, entry: Entry) -> str:
-        found = first_text(entry.row, self.config.columns.group)
-        if not found and self.config.group_pattern:
-            match = re.search(self.config.group_pattern, entry.native_id)
-            found = match.group(1) if match else ""
-        return f"{self.dataset}/{found or Path(entry.native_id).parent.as_posix()}"
+        found = (
+            first_text(entry.row, self.config.columns.group)
+            or group_in(entry.native_id, self.config.group_pattern)
+            or Path(entry.native_id).parent.as_posix()
+        )
+        return f"{self.dataset}/{found}"
 
     def _stamp(self, entry: Entry) -> str:
         """Changes with the metadata row and with size or time of the image and its layers."""

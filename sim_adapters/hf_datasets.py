@@ -28,6 +28,7 @@ from parhelion.sim_adapters import _documents as documents
 from parhelion.sim_adapters._about import About
 from parhelion.sim_adapters._arrow_streams import ArrowRows
 from parhelion.sim_adapters._files_inside import file_inside
+from parhelion.sim_adapters._grouping import group_in
 from parhelion.sim_adapters._hugging_face_features import (
     Features,
     as_columns,
@@ -216,7 +217,7 @@ class SavedTables(NamedParquet):
         pattern = self.config.group_pattern
         paths = rows.paths(self.config.image_column) if pattern else [""] * len(cells)
         return [
-            first_text(row, columns) or self._matched(path) or name
+            first_text(row, columns) or group_in(path, pattern) or name
             for row, path in zip(cells, paths, strict=True)
         ]
 

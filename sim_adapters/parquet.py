@@ -6,7 +6,6 @@ is what its row says, else what `group_pattern` finds in the image's path, else 
 file holds many scenes, name the column that tells them apart.
 """
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from parhelion.pipeline.schema import (
 )
 from parhelion.sim_adapters._about import About
 from parhelion.sim_adapters._files_inside import file_inside, read_limited
+from parhelion.sim_adapters._grouping import group_in
 from parhelion.sim_adapters._listing import NOT_LISTED, walk
 from parhelion.sim_adapters._recorded_frame import (
     GIVES,
@@ -184,9 +184,10 @@ class ParquetImages:
         rows = rows or [{}] * table.metadata.num_rows
         if is_ours(table):
             return [row["group_id"] for row in rows]
-        paths = self._paths(table) if self.config.group_pattern else [""] * len(rows)
+        pattern = self.config.group_pattern
+        paths = self._paths(table) if pattern else [""] * len(rows)
         return [
-            f"{self.dataset}/{first_text(row, columns) or self._matched(path) or name}"
+            f"{self.dataset}/{first_text(row, columns) or group_in(path, pattern) or name}"
             for row, path in zip(rows, paths, strict=True)
         ]
 
@@ -194,10 +195,6 @@ class ParquetImages:
         column = self.config.image_column
         rows = table.read(columns=[f"{column}.path"]).to_pylist()
         return [(row.get(column) or {}).get("path") or "" for row in rows]
-
-    def _matched(self, path: str) -> str:
-        match = re.search(self.config.group_pattern, path) if self.config.group_pattern else None
-        return match.group(1) if match else ""
 
     def _reader_of(self, file: Path) -> "Rows":
         if self._reader is None or self._reader[0] != file:
