@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from parhelion.pipeline.bad_frame import BadFrame, Reason
-from parhelion.pipeline.frame import Camera, Depth, Image, Instances, SceneObject, Stencil
+from parhelion.pipeline.frame import Camera, Depth, Image, Instances, SceneObject
 from parhelion.pipeline.layers import instance_boxes
 from parhelion.pipeline.scene_class import LabelSpace, SceneClass
 from parhelion.sim_adapters import _layer_files as layer_files
@@ -111,16 +111,13 @@ def depth_of(files: SourceFiles, edition: Edition) -> Depth:
     return depth
 
 
-def numbered_objects(instances: Instances, stencil: Stencil) -> tuple[SceneObject, ...]:
-    """The instances with their boxes, each of the class that most of its pixels have."""
-    made = []
-    for i, box in instance_boxes(instances).items():
-        x0, y0, x1, y1 = map(int, box)
-        mine = instances[y0:y1, x0:x1] == i
-        category = SceneClass(int(np.bincount(stencil[y0:y1, x0:x1][mine]).argmax()))
-        if category is not SceneClass.IGNORE:
-            made.append(SceneObject(category=category, instance=i, box_xyxy=box))
-    return tuple(made)
+def numbered_objects(instances: Instances, edition: Edition) -> tuple[SceneObject, ...]:
+    """The instances, 65536 * class id + number, with their boxes."""
+    return tuple(
+        SceneObject(category=category, instance=i, box_xyxy=box)
+        for i, box in instance_boxes(instances).items()
+        if (category := edition.classes[i >> 16]) is not SceneClass.IGNORE
+    )
 
 
 def seqs_camera(files: SourceFiles) -> Camera:

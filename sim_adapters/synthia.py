@@ -93,7 +93,7 @@ class Synthia(Recordings):
         licence="non-commercial research",
         units={
             "stencil": "PNG of three channels of numbers: R = class id, by edition",
-            "instances": "G of the same; RAND-CITYSCAPES and SYNTHIA-SEQS only",
+            "instances": "65536 R + G of the same; RAND-CITYSCAPES and SYNTHIA-SEQS only",
             "depth": "16 bits, cm; SF and AL: R + 256 G + 65536 B, of 16777215 = 1000 m and 5000 m",
             "objects": "boxes of the instances; SYNTHIA-AL: KITTI lines",
             "camera": "SEQS: poses in OpenGL's axes; SF, AL: the lens, the world is the camera's",
@@ -212,8 +212,10 @@ def _labels(files: SourceFiles, edition: Edition) -> dict[str, Any]:
     stencil = stencil_of(ids, edition.classes, files.names["stencil"])
     if not edition.numbered:
         return {"stencil": stencil}
-    instances = channels[..., 1].astype(np.int32)
-    objects = numbered_objects(instances, stencil)
+    # The same number on another class is another thing: 65536 * class + number.
+    numbers = channels[..., 1].astype(np.int32)
+    instances = np.where(numbers, ids.astype(np.int32) << 16 | numbers, 0)
+    objects = numbered_objects(instances, edition)
     return {"stencil": stencil, "instances": instances, "objects": objects}
 
 

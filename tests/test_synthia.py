@@ -60,17 +60,24 @@ def test_every_edition_gives_the_same_street(folder: Path, name: str) -> None:
 @pytest.mark.parametrize("name", [RAND, SPRING])
 def test_the_second_channel_is_the_instance_and_more_than_a_byte(folder: Path, name: str) -> None:
     read = frame(folder, name)
-    assert set(np.unique(read.instances)) == {0, recording.CAR_NUMBER}
+    number = 8 << 16 | recording.CAR_NUMBER  # with the class id of cars above it
+    assert set(np.unique(read.instances)) == {0, number}
     (car,) = read.objects
-    assert (car.category, car.instance) == (SceneClass.CAR, recording.CAR_NUMBER)
+    assert (car.category, car.instance) == (SceneClass.CAR, number)
     assert car.box_xyxy == recording.CAR_BOX
 
 
-def test_an_instance_has_the_class_of_most_of_its_pixels(folder: Path) -> None:
+def test_one_number_on_two_classes_is_two_things(folder: Path) -> None:
     channels = recording.labels()
-    channels[15, 20, 0] = 10  # one pixel of a pedestrian
+    channels[2:6, 3:9, :2] = 10, recording.CAR_NUMBER  # a pedestrian
     recording.save_channels(folder / "GT/LABELS/0000000.png", channels)
-    assert frame(folder, RAND).objects[0].category is SceneClass.CAR
+    read = frame(folder, RAND)
+    assert {o.category: o.box_xyxy for o in read.objects} == {
+        SceneClass.CAR: recording.CAR_BOX,
+        SceneClass.PERSON: (3, 2, 9, 6),
+    }
+    assert len({o.instance for o in read.objects}) == 2
+    assert set(np.unique(read.instances)) == {0, *(o.instance for o in read.objects)}
 
 
 def test_the_same_id_means_another_class_in_another_edition(folder: Path) -> None:
