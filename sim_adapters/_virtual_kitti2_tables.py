@@ -120,7 +120,8 @@ class Tables:
         # Where nothing is in view, the other frames tell which way the matrices go.
         leads_out = self._inverted if inverted is None else inverted
         return Camera(
-            intrinsics=pinhole(focal_x, focal_y, x, y, what),
+            # Theirs is the middle of a picture whose first pixel's centre is at 0, ours is at 0.5.
+            intrinsics=pinhole(focal_x, focal_y, x + 0.5, y + 0.5, what),
             camera_to_world=matrix if leads_out else inverse(matrix),
         )
 

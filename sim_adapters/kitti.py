@@ -80,6 +80,8 @@ class Kitti(Recordings):
         classes=CLASSES,
         label_space=CITYSCAPES | frozenset(CLASSES.values()),
         unverified=(
+            "Principal points have pixel centres at +0.5, as they are here: they may have them at "
+            "whole numbers.",
             "The place of an object is the middle of the bottom of its 3D box.",
             "The licence is CC BY-NC-SA 3.0.",
             "Pictures of 2015 end in _10, and their instance 0 is no instance.",

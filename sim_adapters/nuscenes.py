@@ -101,6 +101,8 @@ class Nuscenes(Recordings):
         times=TIMES,
         unverified=(
             "The licence is CC BY-NC-SA 4.0.",
+            "Principal points have pixel centres at +0.5, as they are here: they may have them at "
+            "whole numbers.",
             "The names of logs end in the offset of local time.",
             "A scene whose description has neither rain nor night may still have either.",
             "Riders are within the boxes of their bicycles and motorcycles.",

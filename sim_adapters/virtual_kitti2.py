@@ -106,6 +106,9 @@ class VirtualKitti2(Recordings):
         },
         unverified=(
             "The licence of the data, and that no split is official.",
+            "Principal points have pixel centres at whole numbers, as (W-1)/2, (H-1)/2 says: 0.5 "
+            "is added to them.",
+            "The layers of one view under its six skies are equal pixel by pixel.",
             "clone and the turned views are taken for clear days, morning for dawn.",
             "Poses are taken for the middle of the bottom of a 3D box, as in KITTI, so its centre "
             "lies half its height above.",

@@ -227,3 +227,8 @@ def test_a_table_is_read_once_however_many_frames_it_has(folder: Path) -> None:
     for _ in range(10):
         source.read(refs[1])
     assert time.process_time() - begun < 0.5
+
+
+def test_the_lens_looks_at_the_middle_of_the_picture(folder: Path) -> None:
+    """Pixel centres are whole numbers in the tables, and lie at +0.5 here."""
+    assert first(folder).camera.intrinsics[:2, 2] == pytest.approx((WIDTH / 2, HEIGHT / 2))

@@ -13,7 +13,7 @@ from recordings import HEIGHT, WIDTH, save, street_pixels
 SKY, ROAD, BUILDING, TRUCK = (90, 200, 255), (100, 60, 100), (140, 140, 140), (160, 60, 60)
 TRACK = 4
 BOX = (20, 15, 30, 23)  # x0, y0, x1, y1, half-open
-FOCAL_PX, CENTRE_X, CENTRE_Y = 40.0, 24.0, 16.0
+FOCAL_PX, CENTRE_X, CENTRE_Y = 40.0, 23.5, 15.5
 TRUCK_IN_WORLD = (103.0, 1.5, 48.0)  # the middle of its bottom
 TRUCK_HEIGHT_M = 3.0
 TRUCK_CM = 1234
