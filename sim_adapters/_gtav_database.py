@@ -22,6 +22,7 @@ from parhelion.pipeline.bad_frame import BadFrame, Reason
 from parhelion.sim_adapters import _gtav_postgres as postgres
 from parhelion.sim_adapters._gtav_snapshot import MOST_ENTITIES, Entity, Snapshot
 from parhelion.sim_adapters._gtav_tables import (
+    TABLES,
     Block,
     Record,
     Rows,
@@ -41,6 +42,7 @@ class Place(NamedTuple):
     run: str
     block: Block
     offset: int
+    is_repeated: bool = False  # another snapshot of the run has the same path
 
 
 class Database:
@@ -55,6 +57,8 @@ class Database:
         tables = (name for name in names if name.lower().endswith((".sql", ".csv")))
         self.names = [name for name in tables if name.lower().endswith(".sql") or table_of(name)]
         self.blocks, self.problems = blocks_in(root, self.names)
+        self._doubled = self._tables_of_two_files()
+        self.problems += self._doubled
         self._runs: dict[str, dict[str, Place]] = {}
         self._index()
 
@@ -85,6 +89,11 @@ class Database:
 
     def snapshot_at(self, place: Place) -> tuple[Snapshot, list[Record]]:
         """A snapshot with its entities and weathers, and the rows that say so. Raises BadFrame."""
+        if self._doubled:
+            raise self._doubled[0]
+        if place.is_repeated:
+            sentence = f"{place.block.file}: wanted one snapshot of a path in its run, got several"
+            raise BadFrame(Reason.DUPLICATE_ID, sentence)
         row = record_at(self.root, place.block, place.offset)
         name = f"{place.block.file}, snapshot {row.get('snapshot_id', '')}"
         key = row.get("snapshot_id", "")
@@ -113,6 +122,16 @@ class Database:
     def _has(self, table: str) -> list[Block]:
         return [block for block in self.blocks if block.table == table]
 
+    def _tables_of_two_files(self) -> list[BadFrame]:
+        """Such tables would count each row twice, or mix what belongs to two databases."""
+        found = []
+        for table in sorted(TABLES):
+            files = sorted({block.file for block in self._has(table) if block.start < block.end})
+            if len(files) > 1:
+                sentence = f"wanted the table {table} in one file, got {', '.join(files)[:200]}"
+                found.append(BadFrame(Reason.DUPLICATE_ID, sentence))
+        return found
+
     def _index(self) -> None:
         guids = self._guids()
         for block in self._has("snapshots"):
@@ -127,7 +146,8 @@ class Database:
                     continue
                 run = guids.get(row.get("run_id", ""), row.get("run_id", ""))
                 stem = stem_of(row["imagepath"])
-                self._runs.setdefault(run, {})[stem] = Place(run, block, offset)
+                places = self._runs.setdefault(run, {})
+                places[stem] = Place(run, block, offset, is_repeated=stem in places)
 
     def _guids(self) -> dict[str, str]:
         """Runguid by run_id."""

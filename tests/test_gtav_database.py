@@ -72,6 +72,28 @@ def test_a_schema_without_rows_is_no_database(tmp_path: Path) -> None:
     assert weathers(adapter) == [""]
 
 
+def test_a_dump_beside_the_same_tables_is_refused(tmp_path: Path) -> None:
+    run(tmp_path, {"1000": 1})
+    written.write_database(tmp_path, IMAGES)
+    (tmp_path / "dump.sql").write_text(written.dump(IMAGES))
+    adapter = Gtav(GtavConfig(path=tmp_path))
+    assert weathers(adapter) == ["duplicate_id"] * 4  # detections, runs, snapshots; the frame
+    with pytest.raises(BadFrame, match="wanted the table detections in one file, got") as caught:
+        adapter.read(adapter.index()[0])
+    assert "detections.csv, dump.sql" in caught.value.sentence
+
+
+def test_a_path_that_two_snapshots_claim_is_refused_and_the_others_are_read(
+    tmp_path: Path,
+) -> None:
+    run(tmp_path, {"1000": 1, "2000": 1})
+    written.write_database(tmp_path, IMAGES)
+    path = tmp_path / "snapshots.csv"
+    first = path.read_text().splitlines()[1]
+    path.write_text(path.read_text() + first.replace("1,", "9,", 1) + "\n")
+    assert weathers(Gtav(GtavConfig(path=tmp_path))) == ["duplicate_id", "XMAS; 22:15:00"]
+
+
 def test_an_image_that_the_database_does_not_know_is_refused(tmp_path: Path) -> None:
     run(tmp_path, {"1000": 1, "9000": 1})
     written.write_database(tmp_path, IMAGES)
