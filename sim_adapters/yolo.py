@@ -94,6 +94,9 @@ class Yolo(Recordings):
     def entries(self) -> Iterable[Entry]:
         found = list(walk(self.root))
         labels = {name for name in found if name.endswith(".txt")}
+        folders = {
+            os.path.dirname(name) for name in labels if os.path.basename(name) not in NAMES_FILES
+        }
         used = set()
         names = {"names": self._names_file} if self._names_file else {}
         for name in found:
@@ -102,6 +105,9 @@ class Yolo(Recordings):
                 label = _label_of(stem)
                 used.add(label)
                 told = {"labels": label} if label in labels else {}
+                if not told and os.path.dirname(label) in folders:
+                    # Nothing is in the picture. The folder's time says when labels are added.
+                    told = {"labels_folder": os.path.dirname(label)}
                 files = {"image": name, **told, **names}
                 yield Entry(native_id=name, group=self.config.group_of(stem), files=files)
         for name in labels - used:
@@ -129,11 +135,12 @@ class Yolo(Recordings):
             kept = kept_box(box, category, (height, width), line, self.dropped)
             if kept is not None:
                 objects.append(SceneObject(category=category, box_xyxy=kept))
+        annotated = "labels" in files or "labels_folder" in files
         known = (classes[word] for word in map(bare, words.values()) if word in classes)
         return Content(
             image=image,
             conditions=self.config.conditions,
-            label_space=label_space_of(known),
+            label_space=label_space_of(known) if annotated else frozenset(),
             objects=tuple(objects),
         )
 

@@ -50,7 +50,8 @@ def test_boxes_and_polygons_become_pixels(tmp_path: Path) -> None:
     ]
     assert empty.objects == ()
     space = {SceneClass.CAR, SceneClass.PERSON, SceneClass.TRAFFIC_LIGHT}
-    assert frame.label_space == empty.label_space == space
+    assert frame.label_space == space
+    assert empty.label_space == frozenset()  # no picture of its folder has labels
     assert frame.group_id != empty.group_id
 
 
@@ -189,3 +190,18 @@ def test_other_layouts(tmp_path: Path) -> None:
 def test_what_roboflow_appends_hides_no_number() -> None:
     names = [f"drive1_{number:04d}_jpg.rf.3a9f0c7b{number:x}" for number in (1, 2, 99, 100)]
     assert [numbered_block(name, 100) for name in names] == [*["drive1_0"] * 3, "drive1_1"]
+
+
+def test_a_split_without_any_labels_is_not_empty_streets(tmp_path: Path) -> None:
+    settings = write(tmp_path)
+    save(tmp_path / "images/test/drive_0900.png", street_pixels(2))
+    (tmp_path / "labels/val").mkdir(exist_ok=True)
+    (tmp_path / "labels/val/drive_0451.txt").write_text("")
+    save(tmp_path / "images/val/drive_0451.png", street_pixels(3))
+    spaces = {f.provenance.source.native_id: bool(f.label_space) for f in frames(**settings)}
+    assert spaces == {
+        "images/test/drive_0900.png": False,
+        "images/train/drive_0007.png": True,
+        "images/val/drive_0450.png": True,  # no objects in it
+        "images/val/drive_0451.png": True,
+    }
