@@ -6,9 +6,6 @@ A word that no table knows gives UNKNOWN; the source's own words are kept beside
 from functools import lru_cache
 from typing import Any
 
-from pydantic import ValidationError
-
-from parhelion.pipeline.bad_frame import BadFrame, Reason
 from parhelion.pipeline.conditions import Conditions, TimeOfDay, Weather
 from parhelion.sim_adapters._about import About
 
@@ -35,43 +32,27 @@ TIME_WORDS: dict[str, TimeOfDay] = {
 }
 
 
-def conditions_of(weather: str, time: str, hour: str, name: str) -> Conditions:
-    """Conditions from a source's words; empty where it says nothing.
-
-    Some sources list "night" among their weathers: it then tells the time. Raises BadFrame for an
-    hour that is none.
-    """
-    sky = WEATHER_WORDS.get(_bare(weather), Weather.UNKNOWN)
-    light = TIME_WORDS.get(_bare(time)) or TIME_WORDS.get(_bare(weather), TimeOfDay.UNKNOWN)
-    native = "; ".join(word for word in (weather, time) if word)
-    try:
-        clock = float(hour) if hour else None
-        return Conditions(weather=sky, native=native, hour=clock, time_of_day=light)
-    except (ValueError, ValidationError) as error:
-        raise BadFrame(
-            Reason.BAD_METADATA, f"{name}: wanted an hour of 0 to 24, got {hour!r}"
-        ) from error
-
-
 def conditions_in(
     about: About, weather: str = "", time: str = "", native: str = "", **known: Any
 ) -> Conditions:
     """Conditions from a source's own words by its own tables; `known`: what else is known.
 
-    Words are compared without case, spaces and strokes. One that its table lacks gives UNKNOWN and
-    stays in `native`, which is all that the source says where it is given, else these two words.
+    Words are compared by their letters. One that its table lacks gives UNKNOWN and stays in
+    `native`, which is all that the source says where it is given, else these two words. Some
+    sources list "night" among their weathers: it tells the time where no other word does.
     """
-    skies = {_bare(word): sky for word, sky in about.weathers.items()}
-    lights = {_bare(word): light for word, light in about.times.items()}
+    skies = {_letters(word): sky for word, sky in about.weathers.items()}
+    lights = {_letters(word): light for word, light in about.times.items()}
+    light = lights.get(_letters(time)) or lights.get(_letters(weather), TimeOfDay.UNKNOWN)
     return Conditions(
-        weather=skies.get(_bare(weather), Weather.UNKNOWN),
-        time_of_day=lights.get(_bare(time), TimeOfDay.UNKNOWN),
+        weather=skies.get(_letters(weather), Weather.UNKNOWN),
+        time_of_day=light,
         native=native or "; ".join(word for word in (weather, time) if word),
         **known,
     )
 
 
 @lru_cache(maxsize=4096)  # every frame asks for all words of its source
-def _bare(word: str) -> str:
+def _letters(word: str) -> str:
     """Case, spaces and strokes do not make another word."""
     return "".join(letter for letter in word.lower() if letter.isalpha())

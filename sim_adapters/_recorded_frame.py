@@ -30,7 +30,7 @@ from parhelion.sim_adapters import _image_files as image_files
 from parhelion.sim_adapters import _layer_files as layer_files
 from parhelion.sim_adapters._about import About
 from parhelion.sim_adapters._class_tables import stencil_of
-from parhelion.sim_adapters._condition_words import TIME_WORDS, WEATHER_WORDS, conditions_of
+from parhelion.sim_adapters._condition_words import TIME_WORDS, WEATHER_WORDS, conditions_in
 from parhelion.sim_adapters._grouping import GroupPattern
 from parhelion.sim_adapters._scene_vocabularies import (
     CITYSCAPES,
@@ -42,6 +42,7 @@ from parhelion.sim_adapters._scene_vocabularies import (
 
 LAYER_NAMES = ("stencil", "depth", "instances", "emissive")
 GIVES = frozenset({*LAYER_NAMES, "objects", "camera", "label"})
+HOURS = 24  # of a day
 EMISSIVE_BITS = GIVES_LIGHT | IS_LIT
 
 Row = Mapping[str, Any]  # one row of metadata, as its file spells it
@@ -130,17 +131,21 @@ def first_text(row: Row, columns: tuple[str, ...]) -> str:
     return next((found for column in columns if (found := text(row, column))), "")
 
 
-def frame_from(adapter: str, dataset: str, config: RecordedConfig, recorded: Recorded) -> Frame:
+def frame_from(
+    adapter: str, about: About, dataset: str, config: RecordedConfig, recorded: Recorded
+) -> Frame:
     """The frame. Raises BadFrame that names it."""
     try:
-        return _frame(adapter, dataset, config, recorded)
+        return _frame(adapter, about, dataset, config, recorded)
     except BadFrame as error:
         if recorded.native_id in error.sentence:
             raise
         raise BadFrame(error.reason, f"{recorded.native_id}: {error.sentence}") from error
 
 
-def _frame(adapter: str, dataset: str, config: RecordedConfig, recorded: Recorded) -> Frame:
+def _frame(
+    adapter: str, about: About, dataset: str, config: RecordedConfig, recorded: Recorded
+) -> Frame:
     name, row, columns = recorded.native_id, recorded.row, config.columns
     layers = _layers(config, recorded)
     objects = _objects(row.get(columns.objects), config, name)
@@ -154,11 +159,11 @@ def _frame(adapter: str, dataset: str, config: RecordedConfig, recorded: Recorde
     return Frame(
         frame_id=digest(adapter, dataset, name, source_sha256)[:32],
         image=image,
-        conditions=conditions_of(
+        conditions=conditions_in(
+            about,
             text(row, columns.weather),
             text(row, columns.time_of_day),
-            text(row, columns.hour),
-            name,
+            hour=_hour(text(row, columns.hour), name),
         ),
         label=_label(text(row, columns.label), config.label_names, name),
         label_space=config.label_space if boxed_or_masked else frozenset(),
@@ -235,6 +240,18 @@ def _depth(data: bytes, name: str, config: RecordedConfig) -> Depth:
             "if the source measures only a part, set allow_unknown_depth",
         )
     return depth
+
+
+def _hour(cell: str, name: str) -> float | None:
+    """The clock hour in a cell; None where it is empty. Raises BadFrame."""
+    try:
+        hour = float(cell) if cell else None
+    except ValueError:
+        hour = math.nan
+    if hour is not None and not 0 <= hour < HOURS:
+        sentence = f"{name}: wanted an hour of 0 to {HOURS}, got {cell!r}"
+        raise BadFrame(Reason.BAD_METADATA, sentence)
+    return hour
 
 
 def _intrinsics(

@@ -35,7 +35,7 @@ from parhelion.sim_adapters._coco_masks import (
     runs_patch,
     unpacked,
 )
-from parhelion.sim_adapters._condition_words import TIME_WORDS, WEATHER_WORDS, conditions_of
+from parhelion.sim_adapters._condition_words import TIME_WORDS, WEATHER_WORDS, conditions_in
 from parhelion.sim_adapters._dataset_words import (
     WORDS,
     ClassWords,
@@ -125,8 +125,8 @@ class Coco(Recordings):
         if document.has_masks:
             stencil, instances = painted((thing.shape for thing in things), size)
         known = {bare(word) for word in document.categories.values()} & classes.keys()
-        sky, name = told.picture.attributes, told.picture.file_name
-        conditions = conditions_of(sky.weather, sky.timeofday, "", name)
+        sky = told.picture.attributes
+        conditions = conditions_in(self.about, sky.weather, sky.timeofday)
         return Content(
             image=image,
             conditions=self.config.completed(conditions),

@@ -110,7 +110,7 @@ class Folder:
             },
             row=entry.row,
         )
-        return frame_from(self.adapter, self.dataset, self.config, recorded)
+        return frame_from(self.adapter, self.about, self.dataset, self.config, recorded)
 
     @cached_property
     def _entries(self) -> dict[str, Entry]:

@@ -160,7 +160,7 @@ class SavedTables(NamedParquet):
     @cached_property
     def _entries(self) -> dict[str, Entry]:
         found: dict[str, Entry] = {}
-        for name, state, problem in self._files():
+        for name, state, problem in self._stated():
             if problem is None:
                 for entry in self._file_entries(self._root / name, name):
                     found[f"{name}#{entry.number}"] = entry
@@ -169,7 +169,7 @@ class SavedTables(NamedParquet):
                 found[name] = Entry(file=file, number=0, group_id=state, problem=problem)
         return found
 
-    def _files(self) -> Iterator[tuple[str, str, BadFrame | None]]:
+    def _stated(self) -> Iterator[tuple[str, str, BadFrame | None]]:
         """Stream files in order, the file that tells of each, and what is wrong already."""
         try:
             yield from self._listed()

@@ -222,7 +222,8 @@ class ParquetImages:
             layers={layer: data for layer, data in layers.items() if data is not None},
             row=row,
         )
-        return frame_from(self.adapter, self.dataset, self._settings_of(entry.file), recorded)
+        settings = self._settings_of(entry.file)
+        return frame_from(self.adapter, self.about, self.dataset, settings, recorded)
 
     def _bytes(self, cell: Any, entry: Entry, layer: str) -> bytes | None:
         """The bytes of a picture: as they are, in a struct, or in the file that a struct names."""
