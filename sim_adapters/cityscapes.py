@@ -203,7 +203,7 @@ class Cityscapes(Recordings):
             kinds = {name.rpartition("_")[2] for name in names}
             wanted = ("labelIds", "instanceIds") if "labelIds" in kinds else ("polygons",)
             if kinds & {"labelIds", "polygons"}:
-                for kind in kinds & set(wanted):
+                for kind in (kind for kind in wanted if kind in kinds):  # in order, for stamps
                     suffix = ".json" if kind == "polygons" else ".png"
                     found.paths[kind] = f"{place}/", f"_{labels}_{kind}{suffix}"
                 found.labelled.update(name.partition(f"_{labels}_")[0] for name in names)
