@@ -5,7 +5,8 @@ missing without a word.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 from parhelion.pipeline.bad_frame import BadFrame, Reason
@@ -28,6 +29,17 @@ def files_under(root: Path, folder: str, *suffixes: str) -> dict[str, str]:
             path = f"{folder}/{entry.name}"
             found[stem] = f"{found[stem]}{OR}{path}" if stem in found else path
     return found
+
+
+def with_missing(
+    pictures: dict[str, str], place: str, suffix: str, *labels: Iterable[str]
+) -> dict[str, str]:
+    """The pictures {stem: path} of a folder, and where those of labels that lie alone should be.
+
+    A folder without any picture is a part of the dataset that was not fetched, and stays empty.
+    """
+    stems = chain(*labels) if pictures else ()
+    return {stem: f"{place}/{stem}{suffix}" for stem in stems} | pictures
 
 
 def folders_under(root: Path, folder: str = ".") -> list[str]:

@@ -33,7 +33,7 @@ from parhelion.sim_adapters._bdd_bitmasks import (
 )
 from parhelion.sim_adapters._class_tables import stencil_of
 from parhelion.sim_adapters._condition_words import conditions_in
-from parhelion.sim_adapters._listing import files_under, folders_under
+from parhelion.sim_adapters._listing import files_under, folders_under, with_missing
 from parhelion.sim_adapters._recordings import Content, Entry, Recordings, RecordingsConfig
 from parhelion.sim_adapters._scalabel import (
     ScalabelFrame,
@@ -187,7 +187,9 @@ class Bdd100k(Recordings):
         }
         # What gives the stencil is listed whether it is there or not: without it the frame is bad.
         stencil = next((kind for kind in ("sem_seg", "pan_seg") if kind in masks), "")
-        for stem, image in files_under(self.root, f"images/10k/{split}", ".jpg").items():
+        place = f"images/10k/{split}"
+        pictures = files_under(self.root, place, ".jpg")
+        for stem, image in with_missing(pictures, place, ".jpg", *masks.values()).items():
             files = {"image": image}
             files |= {kind: there[stem] for kind, there in masks.items() if stem in there}
             if stencil:

@@ -35,7 +35,7 @@ from parhelion.sim_adapters._boxes import instance_objects
 from parhelion.sim_adapters._class_tables import stencil_of
 from parhelion.sim_adapters._grouping import GroupedConfig
 from parhelion.sim_adapters._kitti_text import LabelRow, label_rows, lens_of, projection
-from parhelion.sim_adapters._listing import files_under
+from parhelion.sim_adapters._listing import files_under, with_missing
 from parhelion.sim_adapters._recordings import Content, Entry, Recordings
 from parhelion.sim_adapters._scene_vocabularies import CITYSCAPES, class_table
 from parhelion.sim_adapters._source_files import SourceFiles
@@ -102,7 +102,11 @@ class Kitti(Recordings):
         except BadFrame as error:
             drives = []
             yield Entry(native_id="mapping", group="mapping", problem=error)
-        for stem, image in images.items():
+        boxed = {stem: image for stem, image in images.items() if "_" not in stem}
+        pixelwise = {stem: image for stem, image in images.items() if "_" in stem}
+        place, masks = f"{split}/image_2", (found["semantic"], found["instance"])
+        pictures = with_missing(boxed, place, ".png", found["label_2"])
+        for stem, image in (pictures | with_missing(pixelwise, place, ".png", *masks)).items():
             if stem.endswith("_11"):
                 continue
             files = {"image": image}

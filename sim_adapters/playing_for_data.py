@@ -16,7 +16,7 @@ from parhelion.pipeline.scene_class import SceneClass
 from parhelion.sim_adapters._about import About
 from parhelion.sim_adapters._class_tables import stencil_of
 from parhelion.sim_adapters._grouping import numbered_block
-from parhelion.sim_adapters._listing import files_under
+from parhelion.sim_adapters._listing import files_under, with_missing
 from parhelion.sim_adapters._recordings import Content, Entry, Recordings, RecordingsConfig
 from parhelion.sim_adapters._scene_vocabularies import (
     CITYSCAPES,
@@ -55,7 +55,8 @@ class PlayingForData(Recordings):
 
     def entries(self) -> Iterable[Entry]:
         labels = files_under(self.root, "labels", ".png")
-        for stem, image in files_under(self.root, "images", ".png").items():
+        images = files_under(self.root, "images", ".png")
+        for stem, image in with_missing(images, "images", ".png", labels).items():
             # Listed whether it is there or not: a picture without its labels is a bad frame.
             files = {"image": image, "stencil": labels.get(stem, f"labels/{stem}.png")}
             group = numbered_block(stem, FRAMES_PER_GROUP)

@@ -38,7 +38,7 @@ from parhelion.pipeline.scene_class import SceneClass
 from parhelion.sim_adapters._about import About
 from parhelion.sim_adapters._class_tables import stencil_of
 from parhelion.sim_adapters._condition_words import conditions_in
-from parhelion.sim_adapters._listing import files_under, folders_under
+from parhelion.sim_adapters._listing import files_under, folders_under, with_missing
 from parhelion.sim_adapters._recordings import Content, Entry, Recordings, RecordingsConfig
 from parhelion.sim_adapters._source_files import SourceFiles
 from parhelion.sim_adapters._stated_sky import StatedSky
@@ -167,7 +167,9 @@ class Synthia(Recordings):
             layer: files_under(self.root, folder, suffixes[layer])
             for layer, folder in layers.items()
         }
-        for stem, image in files_under(self.root, images, ".png").items():
+        labels = (there[layer] for layer in ("stencil", "depth", "objects") if layer in there)
+        pictures = files_under(self.root, images, ".png")
+        for stem, image in with_missing(pictures, images, ".png", *labels).items():
             files = {"image": image, **shared}
             for layer, folder in layers.items():
                 if there[layer]:

@@ -30,7 +30,7 @@ from parhelion.sim_adapters._about import About
 from parhelion.sim_adapters._boxes import kept_box
 from parhelion.sim_adapters._class_tables import codes, stencil_of
 from parhelion.sim_adapters._condition_words import conditions_in
-from parhelion.sim_adapters._listing import files_under, folders_under
+from parhelion.sim_adapters._listing import files_under, folders_under, with_missing
 from parhelion.sim_adapters._poses import FLIP_Y_AND_Z, inverse, numbers, pinhole, rigid
 from parhelion.sim_adapters._recordings import Content, Entry, Recordings, RecordingsConfig
 from parhelion.sim_adapters._source_files import SourceFiles
@@ -117,8 +117,9 @@ class Viper(Recordings):
             for folder, layer in LAYERS.items()
         }
         boxes = files_under(self.root, f"{split}/bb/{sequence}", ".csv")
-        images = files_under(self.root, f"{split}/img/{sequence}", ".png", ".jpg")
-        for stem, image in images.items():
+        place = f"{split}/img/{sequence}"
+        images = files_under(self.root, place, ".png", ".jpg")
+        for stem, image in with_missing(images, place, ".jpg", *layers.values(), boxes).items():
             files = {"image": image, **common}
             for folder, layer in LAYERS.items():
                 if layers[layer]:

@@ -149,7 +149,9 @@ class VirtualKitti2(Recordings):
             by_number = {
                 layer: self._numbered(f"{folder}/{camera}") for layer, folder in layers.items()
             }
-            for number in by_number["rgb"]:
+            # Layers without their picture are frames too, where any pictures were fetched.
+            numbers_there = {n for there in by_number.values() for n in there}
+            for number in numbers_there if by_number["rgb"] else ():
                 files = dict(tables)
                 for layer, there in by_number.items():
                     if there:

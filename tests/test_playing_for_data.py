@@ -124,9 +124,9 @@ def test_numbers_have_gaps_and_neighbours_in_number_share_a_group(folder: Path) 
     assert len(set(groups.values())) == 4
 
 
-def test_labels_without_a_picture_are_no_frame(folder: Path) -> None:
+def test_labels_without_a_picture_are_a_bad_frame(folder: Path) -> None:
     recording.save_label(folder / "labels/00007.png", recording.labels())
-    assert len(adapter(folder).index()) == 2
+    assert len(adapter(folder).index()) == 3
 
 
 def test_the_source_tells_no_weather_and_no_boxes(folder: Path) -> None:
