@@ -74,9 +74,9 @@ class Folder:
     gives: ClassVar[frozenset[str]] = GIVES
     about: ClassVar[About] = about_recorded("A folder of pictures")
 
-    def __init__(self, config: FolderConfig) -> None:
+    def __init__(self, config: FolderConfig, adapter: str = "folder") -> None:
         self.config = config
-        self.adapter = "folder"  # in the provenance
+        self.adapter = adapter  # in the provenance
         self.root = config.path
         self.dropped: Counter[str] = Counter()
         self.dataset = config.dataset or config.path.resolve().name

@@ -42,6 +42,7 @@ from parhelion.sim_adapters._recorded_frame import GIVES, about_recorded, first_
 from parhelion.sim_adapters.folder import METADATA_NAMES, Folder, FolderConfig
 from parhelion.sim_adapters.parquet import Entry, ParquetConfig, ParquetImages
 
+NAME = "hf_datasets"  # in the provenance, whatever reads the frames
 STATE = "state.json"
 PASSING = ("cache-", "tmp", ".")  # names of files that `datasets` leaves beside a saved table
 
@@ -92,10 +93,10 @@ class HfDatasets:
         if form is Folder:
             shared = FolderConfig.model_fields
             told = {k: v for k, v in self.config.model_dump().items() if k in shared}
-            made: ParquetImages | Folder = Folder(FolderConfig(**told))
+            made: ParquetImages | Folder = Folder(FolderConfig(**told), NAME)
         else:
-            made = form(self.config)
-        made.adapter, made.dropped = "hf_datasets", self.dropped
+            made = form(self.config, NAME)
+        made.dropped = self.dropped  # one count, ours
         return made
 
     def _form(self) -> type[Any]:

@@ -81,9 +81,9 @@ class ParquetImages:
     gives: ClassVar[frozenset[str]] = GIVES | {"stencil_native"}
     about: ClassVar[About] = about_recorded("A Parquet file of pictures, ours included")
 
-    def __init__(self, config: ParquetConfig) -> None:
+    def __init__(self, config: ParquetConfig, adapter: str = "parquet") -> None:
         self.config = config
-        self.adapter = "parquet"  # in the provenance
+        self.adapter = adapter  # in the provenance
         self.dataset = config.dataset or config.path.resolve().stem
         self.dropped: Counter[str] = Counter()
         self._reader: tuple[Path, Rows] | None = None
