@@ -16,6 +16,8 @@ mean. Weather and hour are not told.
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -32,6 +34,7 @@ from parhelion.sim_adapters._boxes import kept_box
 from parhelion.sim_adapters._class_tables import stencil_of
 from parhelion.sim_adapters._colour_runs import ids_of_colours
 from parhelion.sim_adapters._dataset_words import WORDS, ClassWords, bare, label_space_of
+from parhelion.sim_adapters._documents import parse_json, read_document
 from parhelion.sim_adapters._grouping import GroupedConfig
 from parhelion.sim_adapters._listing import walk
 from parhelion.sim_adapters._ray_depth import planar_depth
@@ -92,7 +95,8 @@ class Replicator(Recordings):
             "Depth is in metres, and infinite where no surface was hit.",
             "View matrices act on rows and lead to axes with y up that look along -z.",
             "A camera with a shifted aperture or another lens than a pinhole has no intrinsics.",
-            "The label space is what the setting `classes` and the frame name together.",
+            "The label space is what the setting `classes` and all label files name together; it "
+            "is read with the first frame, and frames read before others came keep theirs.",
             "Frames without a sequence prefix are grouped by neighbours in number.",
         ),
     )
@@ -141,10 +145,33 @@ class Replicator(Recordings):
         if "boxes" in files:
             known["objects"] = tuple(self._objects(files, image.shape[:2], prims, classes))
         if known.keys() & {"stencil", "objects"}:
-            known["label_space"] = label_space_of([*classes, *self.config.classes.values()])
+            space = label_space_of([*classes, *self._annotated, *self.config.classes.values()])
+            files.count_in(sorted(space))
+            known["label_space"] = space
         if "depth" in files or "range" in files:
             known["depth"] = _depth(files, camera)
         return Content(image=image, camera=camera, **known)
+
+    @cached_property
+    def _annotated(self) -> frozenset[SceneClass]:
+        """What all label files name together; equal ones, as most are, are taken apart once.
+
+        A broken one and a word that nobody knows are matters of their frames.
+        """
+        texts: dict[bytes, str] = {}
+        for entry in self._entries.values():
+            for layer in entry.files.keys() & set(NEEDS.values()) - {"instance_paths"}:
+                with suppress(BadFrame):
+                    name = entry.files[layer]
+                    texts.setdefault(read_document(self.root, name), name)
+        found: set[SceneClass] = set()
+        for data, name in texts.items():
+            with suppress(BadFrame):
+                labels = parse_json(data, documents.LABELS, name)
+                for told in labels.values():
+                    with suppress(BadFrame):
+                        found.add(self._class(told, name))
+        return frozenset(found)
 
     def _camera(self, files: SourceFiles, size: tuple[int, ...]) -> Camera | None:
         if "camera" not in files:

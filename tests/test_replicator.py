@@ -199,3 +199,15 @@ def test_another_lens_has_no_intrinsics(folder: Path) -> None:
         assert frames(folder)["0_0000"].camera is None
     path.write_text(json.dumps(recording.camera() | {"cameraViewTransform": [0.0] * 16}))
     assert refusal(folder).reason is Reason.BAD_CAMERA
+
+
+def test_a_class_that_one_frame_lacks_is_annotated_all_the_same(tmp_path: Path) -> None:
+    for key in ("0_0000", "1_0000"):
+        recording.frame(tmp_path, key, 0)
+    labels = tmp_path / "semantic_segmentation_labels_1_0000.json"
+    told = json.loads(labels.read_text()) | {"(1, 2, 3, 255)": {"class": "bus"}}
+    labels.write_text(json.dumps(told))
+    (tmp_path / "bounding_box_2d_tight_labels_9_0000.json").write_text("[")  # is its frame's matter
+    spaces = [frame.label_space for frame in frames(tmp_path).values()]
+    assert SceneClass.BUS in spaces[0]
+    assert spaces[0] == spaces[1]
