@@ -118,7 +118,8 @@ class Viper(Recordings):
         }
         boxes = files_under(self.root, f"{split}/bb/{sequence}", ".csv")
         place = f"{split}/img/{sequence}"
-        images = files_under(self.root, place, ".png", ".jpg")
+        # Both are distributed; who fetched both has one frame twice, and PNG has lost nothing.
+        images = files_under(self.root, place, ".jpg") | files_under(self.root, place, ".png")
         for stem, image in with_missing(images, place, ".jpg", *layers.values(), boxes).items():
             files = {"image": image, **common}
             for folder, layer in LAYERS.items():
