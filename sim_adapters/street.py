@@ -1,9 +1,9 @@
 """The built-in street simulator: random street scenes under any of fifteen weathers at any hour.
 
 Nothing to install, no window, no graphics card: mitsuba traces the light, embree gives exact
-layers. Twins (one view under several conditions) share every layer bit by bit. Two events can befall
-a street: a flood, whose level and waves are set, and a plane crash. Thick smoke is IGNORE in the
-stencil and unknown in depth; thin smoke is air, like fog.
+layers. Twins (one view under several conditions) share every layer bit by bit. Two events can
+befall a street: a flood, whose level and waves are set, and a plane crash. Thick smoke is IGNORE in
+the stencil and unknown in depth; thin smoke is air, like fog.
 """
 
 from collections import Counter
