@@ -44,7 +44,6 @@ def test_folders_and_links_within_are_listed(root: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "picture", "double"),
     [
-        ("viper", "train/img/001/001_00010.jpg", ".png"),
         ("viper", "train/cls/001/001_00010.png", ".PNG"),
         ("virtual_kitti2", "Scene01/clone/frames/rgb/Camera_0/rgb_00000.jpg", ".png"),
         ("voc", "VOC2012/JPEGImages/2007_000027.jpg", ".png"),
