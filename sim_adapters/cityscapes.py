@@ -169,7 +169,7 @@ class Cityscapes(Recordings):
         beside = self._beside(split, city)
         pictures = files_under(self.root, folder, ".png")
         clear = tree == "leftImg8bit"
-        missing = beside.labelled if clear and pictures else set()
+        missing = set(beside.labelled) if clear and pictures else set()
         for name, image in pictures.items():
             told = NAMES[tree].fullmatch(name)
             if told is None:
@@ -178,7 +178,7 @@ class Cityscapes(Recordings):
                 yield Entry(native_id=image, group=group, files={"image": image}, problem=problem)
                 continue
             stem = told["stem"]
-            missing = missing - {stem}
+            missing.discard(stem)
             yield Entry(
                 native_id=f"{split}/{name}",
                 group=group,
