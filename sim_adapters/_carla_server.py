@@ -1,6 +1,6 @@
 """A CARLA server in synchronous mode: a car with cameras that give one picture each per tick.
 
-Whatever is changed on the server is changed back, in whatever way the session ends: cameras stop,
+Whatever is changed on the server is changed back, in whatever way the capture ends: cameras stop,
 actors go, weather and settings return. Written after the documentation of the client library and
 checked against the names in its release 0.9.16; no server was at hand.
 """
@@ -83,7 +83,7 @@ class Session:
 
     @contextmanager
     def standing_still(self) -> Iterator[None]:
-        """Holds this session's vehicles where they are; afterwards they drive on at their speed."""
+        """Holds the capture's vehicles where they are; afterwards they drive on at their speed."""
         speeds = [vehicle.get_velocity() for vehicle in self.vehicles]
         for vehicle in self.vehicles:
             vehicle.set_autopilot(False, self.autopilot_port)
