@@ -56,6 +56,10 @@ LAYERS = {
     "range": ("distance_to_camera", "distance_to_camera", "npy"),
     "camera": ("camera_params", "camera_params", "json"),
 }
+ANNOTATORS = frozenset(annotator for annotator, _, _ in LAYERS.values())
+LABEL = re.compile(
+    f"(?:{'|'.join(stem for _, stem, _ in LAYERS.values())})_((?:\\d+_)?\\d+)\\.(?:png|json|npy)"
+)
 NEEDS = {"semantic": "semantic_labels", "instance": "instance_paths", "boxes": "box_labels"}
 NOTHING = ("background", "unlabelled")
 BOX_FIELDS = ("semanticId", "x_min", "y_min", "x_max", "y_max")
@@ -103,11 +107,22 @@ class Replicator(Recordings):
 
     def entries(self) -> Iterable[Entry]:
         there = set(walk(self.root))
+        pictures: dict[tuple[str, str], str] = {}  # by folder and key
+        labelled: dict[tuple[str, str], str] = {}  # where the pictures of labels should be
         for path in there:
             folder, _, name = path.rpartition("/")
-            found = PICTURE.fullmatch(name)
-            if found is not None:
-                yield self._entry(path, folder, found[1], there)
+            if found := PICTURE.fullmatch(name):
+                pictures[folder, found[1]] = path
+            elif found := LABEL.fullmatch(name):
+                above, _, last = folder.rpartition("/")
+                apart = last in ANNOTATORS
+                place = "/".join(part for part in (above, "rgb") if part) if apart else folder
+                picture = f"rgb_{found[1]}.png"
+                labelled[place, found[1]] = f"{place}/{picture}" if place else picture
+        fetched = {folder for folder, _ in pictures}  # a folder without any picture was not
+        missing = {at: path for at, path in labelled.items() if at[0] in fetched}
+        for (folder, key), path in (missing | pictures).items():
+            yield self._entry(path, folder, key, there)
 
     def _entry(self, path: str, folder: str, key: str, there: set[str]) -> Entry:
         above, _, last = folder.rpartition("/")

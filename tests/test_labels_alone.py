@@ -20,6 +20,7 @@ from parhelion.pipeline.bad_frame import BadFrame, Reason
         ("synthia", "SEQ1/RGBLeft/*", "9999999"),
         ("kitti", "training/image_2/000*0.png", "009999"),
         ("kitti", "training/image_2/*_10.png", "009999_10"),
+        ("replicator", "rgb_0_0000.png", "rgb_9_0000"),
         ("bdd100k", "images/10k/train/*", "zz"),
         ("cityscapes", "leftImg8bit/train/aachen/*", "aachen_000009_000009_leftImg8bit"),
     ],
