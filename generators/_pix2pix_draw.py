@@ -6,9 +6,7 @@ Pictures are drawn one at a time, in float32: none depends on its neighbours or 
 from typing import TYPE_CHECKING
 
 import numpy as np
-import safetensors.torch
 import torch
-from torch import nn
 from torch.nn import functional
 
 from parhelion.generators._conditioning import (
@@ -38,12 +36,6 @@ def network_of(config: "Pix2PixConfig") -> SpadeUNet:
         noise_size=config.noise_size,
         noise_planes=config.noise_planes,
     )
-
-
-def on_device(network: nn.Module, device: torch.device) -> None:
-    """Moves a network there, its kernels with channels last: the faster layout for convolutions."""
-    network.to(device)
-    network.to(memory_format=torch.channels_last)
 
 
 @torch.inference_mode()
@@ -78,10 +70,3 @@ def whole_picture(
     )[0, :, :height, :width]
     levels = ((drawn.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
     return np.ascontiguousarray(levels.permute(1, 2, 0).cpu().numpy())
-
-
-def with_weights(config: "Pix2PixConfig", content: bytes) -> SpadeUNet:
-    """The network of `config` with weights from `training.weights_bytes`."""
-    network = network_of(config)
-    network.load_state_dict(safetensors.torch.load(content))
-    return network

@@ -23,11 +23,18 @@ from parhelion.generators._patch_critic import (
     mismatch_hinge,
 )
 from parhelion.generators._perceptual import MobileNetFeatures, perceptual_distance
-from parhelion.generators._pix2pix_draw import network_of, on_device
+from parhelion.generators._pix2pix_draw import network_of
+from parhelion.generators._trained import Seen
 from parhelion.generators._twin_crops import Batch, TwinCrops
-from parhelion.pipeline.contracts import TrainingData
+from parhelion.pipeline.contracts import Ailment, TrainingData
 from parhelion.pipeline.seeds import rng, seed_of
-from parhelion.pipeline.training import Losses, TrainingState, average_into, bf16_pays
+from parhelion.pipeline.training import (
+    Losses,
+    TrainingState,
+    average_into,
+    bf16_pays,
+    on_device,
+)
 
 if TYPE_CHECKING:
     from parhelion.generators.pix2pix import Pix2PixConfig
@@ -81,6 +88,22 @@ class Pix2PixStep:
         if self.adversarial:
             networks["D"], optimizers["D"] = self.D, self.D_optimizer
         return TrainingState(networks, optimizers)
+
+    @property
+    def steps(self) -> int:
+        return self.config.steps
+
+    def examine(self, step: int) -> Ailment | None:
+        """Nothing beside the losses, which the training watches itself."""
+        return None
+
+    def result(self) -> nn.Module:
+        """The averaged network."""
+        return self.average
+
+    def seen(self, seen: Seen) -> Seen:
+        """Nothing more."""
+        return seen
 
     def __call__(self, step: int) -> Losses:
         left = left_of_rate(step / self.config.steps, self.config.steady_share)

@@ -5,13 +5,8 @@ augmentation after Zhao et al. 2020, a term that makes noise count after Mao et 
 that makes conditions count after Reed et al. 2016.
 """
 
-import hashlib
-import json
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import model_validator
 
@@ -24,33 +19,18 @@ from parhelion.generators._settings import (
     Share,
     Weight,
 )
-from parhelion.pipeline.conditions import Conditions, Event
-from parhelion.pipeline.contracts import (
-    CannotHonour,
-    Device,
-    FitReport,
-    FrameKey,
-    PartConfig,
-    Precision,
-    Progress,
-    Request,
-    TrainingData,
-    silent,
-)
-from parhelion.pipeline.descent import descend, generator_step, require_layers
-from parhelion.pipeline.files import write_bytes, write_json
-from parhelion.pipeline.frame import Frame
+from parhelion.generators._trained import Drawn, Fitted, Learner, Trained, TrainedConfig
+from parhelion.pipeline.contracts import CannotHonour, FrameKey, Request, TrainingData
+from parhelion.pipeline.descent import require_layers
 from parhelion.pipeline.pretrained import MOBILENET_SHA256, WeightsMissing, mobilenet_path
-from parhelion.pipeline.provenance import Numerics
-from parhelion.pipeline.seeds import digest
 
 if TYPE_CHECKING:
+    import torch
+
     from parhelion.generators._spade import SpadeUNet
 
-WEIGHTS, STORY = "pix2pix.safetensors", "pix2pix.json"
 
-
-class Pix2PixConfig(PartConfig):
+class Pix2PixConfig(TrainedConfig):
     """Settings. The defaults suit minutes on one CPU core; on a GPU think of width 64, crops of
     512, batches of 8 and 50,000 steps.
     """
@@ -59,7 +39,6 @@ class Pix2PixConfig(PartConfig):
     uses_parent: bool = True  # p(x | y, parent) rather than p(x | y)
     layers: tuple[Layer, ...] = ("stencil", "instances", "depth")  # of y; each must be there
     objective: Literal["gan", "l1"] = "gan"  # "l1": the same network on pixel distance alone
-    min_frames_per_cell: Positive = 8  # conditions with fewer training frames are refused
 
     # Networks
     width: Positive = 24  # channels of G at full size; doubled per level, at most 8 times
@@ -92,14 +71,6 @@ class Pix2PixConfig(PartConfig):
     told_dropout: Share = 0.5  # crops whose hour, or physical numbers, are withheld
     ema_decay: Share = 0.995  # of the averaged weights, which draw
 
-    # Machine
-    device: Device = "auto"  # a GPU where there is one
-    precision: Precision = "auto"  # of training; bf16 where the hardware multiplies in it
-    threads: Positive = 1  # of torch; training on another number gives other bytes
-    compile: bool = False  # torch.compile the network for training
-    checkpoint_every: Positive = 100  # steps
-    cache_mb: Positive = 512  # training frames kept in memory
-
     @model_validator(mode="after")
     def _fits(self) -> "Pix2PixConfig":
         if self.crop_px % 2**self.levels:
@@ -109,26 +80,16 @@ class Pix2PixConfig(PartConfig):
         return self
 
 
-@dataclass(frozen=True, eq=False)
-class _Fitted:
-    """A network that draws, and what it has seen."""
+class Pix2Pix(Trained):
+    """Draws frames under the conditions of its training frames.
 
-    network: "SpadeUNet"
-    checkpoint_sha256: str  # of its weights as a safetensors file
-    frames_per_cell: dict[str, int]
-    groups_digest: str
+    It learns the frames of `target`, or of `source` where there is none. Parents are frames of
+    `source`; a frame with a twin there is learnt as a pair.
+    """
 
-
-class Pix2Pix:
-    """Draws frames under the conditions of its training frames."""
-
+    NAME: ClassVar[str] = "pix2pix"
     VERSION: ClassVar[str] = "3"
-    Config: ClassVar[type[PartConfig]] = Pix2PixConfig
-    needs_fit: ClassVar[bool] = True
-
-    def __init__(self, config: Pix2PixConfig) -> None:
-        self.config = config
-        self._fitted: _Fitted | None = None
+    Config: ClassVar[type[TrainedConfig]] = Pix2PixConfig
 
     @property
     def models(self) -> str:
@@ -138,19 +99,22 @@ class Pix2Pix:
     def needs(self) -> frozenset[str]:
         return frozenset(self.config.layers)
 
-    def refusal(self, conditions: Conditions, parent: FrameKey | None = None) -> str | None:
-        """Why these conditions cannot be drawn; None where enough frames of them were seen."""
-        if self._fitted is None:
-            return "pix2pix has not been fitted: call fit, or load a fitted one"
-        needed = self.config.min_frames_per_cell
-        for cell in _cells(conditions):
-            seen = self._fitted.frames_per_cell.get(cell, 0)
-            if seen < needed:
-                return (
-                    f"pix2pix saw {seen} training frames of {cell} and draws it from {needed} on "
-                    f"(min_frames_per_cell): add frames of {cell}"
-                )
-        return None
+    def learner(self, data: TrainingData, seed: int, device: "torch.device") -> Learner:
+        from parhelion.generators._pix2pix_step import Pix2PixStep
+
+        return Pix2PixStep(self.config, data, seed, device)
+
+    def network(self, seen: Any) -> "SpadeUNet":
+        from parhelion.generators._pix2pix_draw import network_of
+
+        return network_of(self.config)
+
+    def rests_on(self) -> tuple[str, ...]:
+        return (MOBILENET_SHA256,)
+
+    def learnt(self, data: TrainingData) -> Sequence[FrameKey]:
+        """Frames that lack a layer which the network reads taught it nothing."""
+        return [key for key in super().learnt(data) if self.needs <= key.layers]
 
     def unready(self) -> str | None:
         """Names the perceptual network's weights where they are wanted and missing."""
@@ -162,88 +126,15 @@ class Pix2Pix:
             return f"pix2pix: the perceptual loss of {error}, or set perceptual_weight to 0"
         return None
 
-    def fit(
-        self, data: TrainingData, workdir: Path, seed: int, progress: Progress = silent
-    ) -> FitReport:
-        """Learns the frames of `target`, or of `source` where there is none.
+    def unsupported(self, request: Request) -> str | None:
+        if self.config.uses_parent and self.config.parent_dropout == 0 and request.parent is None:
+            return "pix2pix learnt with parents only (parent_dropout 0): give a parent"
+        return super().unsupported(request)
 
-        Parents are frames of `source`; a frame with a twin there is learnt as a pair. Stopped and
-        called again with the same arguments it resumes from `workdir`, to the same bytes.
-        """
-        from parhelion.generators._pix2pix_step import Pix2PixStep
-        from parhelion.pipeline.training import device_of, torch_threads, train
-
-        config = self.config
-        with torch_threads(config.threads):
-            update = Pix2PixStep(config, data, seed, device_of(config.device))
-            state = update.state()
-            train(
-                state,
-                update,
-                steps=config.steps,
-                folder=workdir,
-                digest=self._fit_digest(data, seed),
-                checkpoint_every=config.checkpoint_every,
-                progress=progress,
-            )
-        keys = (data.target if data.target is not None else data.source).keys
-        read = [key for key in keys if self.needs <= key.layers]  # the others taught nothing
-        seen = Counter(cell for key in read for cell in _cells(key.conditions))
-        self._fitted = self._draws_with(update.average, dict(seen), data.groups_digest)
-        return FitReport(
-            steps=state.step,
-            losses=state.losses,
-            groups_digest=self._fitted.groups_digest,
-            checkpoint_sha256=self._fitted.checkpoint_sha256,
-            frames_per_cell=self._fitted.frames_per_cell,
-        )
-
-    def generate(self, requests: Sequence[Request]) -> Iterator[Frame]:
-        """One frame per request, each drawn alone. Raises CannotHonour."""
-        for request in requests:
-            yield self._draw(request)
-
-    def save(self, folder: Path) -> None:
-        """Averaged weights as safetensors, the rest as JSON. Raises ValueError before fit."""
-        from parhelion.pipeline.training import weights_bytes
-
-        if self._fitted is None:
-            raise ValueError("pix2pix has nothing to save: fit it first")
-        write_bytes(folder / WEIGHTS, weights_bytes(self._fitted.network))
-        story = {
-            "version": self.VERSION,
-            "config": self.config.model_dump(mode="json"),
-            "checkpoint_sha256": self._fitted.checkpoint_sha256,
-            "frames_per_cell": self._fitted.frames_per_cell,
-            "groups_digest": self._fitted.groups_digest,
-        }
-        write_json(folder / STORY, story)
-
-    @classmethod
-    def load(cls, folder: Path) -> "Pix2Pix":
-        """The generator that was saved there. Raises ValueError where weights and JSON disagree."""
-        from parhelion.generators._pix2pix_draw import with_weights
-
-        story = json.loads((folder / STORY).read_text())
-        content = (folder / WEIGHTS).read_bytes()
-        found = hashlib.sha256(content).hexdigest()
-        if found != story["checkpoint_sha256"] or story["version"] != cls.VERSION:
-            raise ValueError(
-                f"{folder}: wanted weights {story['checkpoint_sha256'][:16]} of version "
-                f"{cls.VERSION}, got {found[:16]} of version {story['version']}: fit anew"
-            )
-        made = cls(Pix2PixConfig(**story["config"]))
-        network = with_weights(made.config, content)
-        made._fitted = made._draws_with(network, story["frames_per_cell"], story["groups_digest"])
-        return made
-
-    def _draw(self, request: Request) -> Frame:
+    def drawn(self, request: Request, fitted: Fitted) -> Drawn:
+        """The whole picture at the size of its y, which it keeps. Raises CannotHonour."""
         from parhelion.generators._pix2pix_draw import whole_picture
-        from parhelion.pipeline.training import torch_threads
 
-        refused = self.refusal(request.conditions) or self._unsupported(request)
-        if refused or self._fitted is None:
-            raise CannotHonour(refused)
         y = require_layers("pix2pix", request.y, self.needs)
         parent = request.parent.image if request.parent and self.config.uses_parent else None
         if parent is not None and parent.shape[:2] != y.size:
@@ -251,53 +142,15 @@ class Pix2Pix:
                 f"pix2pix needs parent and annotation of one size (H, W), got {parent.shape[:2]} "
                 f"and {y.size}"
             )
-        layers = Layers.of(y, self.needs)
-        with torch_threads(self.config.threads):
-            image = whole_picture(
-                self._fitted.network, layers, y.size, parent, request.conditions, request.seed
-            )
-        sha256 = self._fitted.checkpoint_sha256
-        step = generator_step("pix2pix", self.VERSION, self.config, checkpoint_sha256=sha256)
-        return descend(request, image, step, self._numerics(), y=y)
-
-    def _unsupported(self, request: Request) -> str | None:
-        if request.mask is not None:
-            return "pix2pix draws whole pictures and got a mask: use a generator that fills in"
-        if request.text is not None:
-            return f"pix2pix reads no text, got {request.text!r}: put the wish into the conditions"
-        if self.config.uses_parent and self.config.parent_dropout == 0 and request.parent is None:
-            return "pix2pix learnt with parents only (parent_dropout 0): give a parent"
-        return None
-
-    def _draws_with(
-        self, network: "SpadeUNet", frames_per_cell: dict[str, int], groups_digest: str
-    ) -> _Fitted:
-        from parhelion.generators._pix2pix_draw import on_device
-        from parhelion.pipeline.training import device_of, weights_bytes
-
-        sha256 = hashlib.sha256(weights_bytes(network)).hexdigest()
-        on_device(network.eval().requires_grad_(False), device_of(self.config.device))
-        return _Fitted(network, sha256, frames_per_cell, groups_digest)
-
-    def _numerics(self) -> Numerics:
-        from parhelion.pipeline.training import device_of, numerics_of
-
-        return numerics_of(device_of(self.config.device), self.config.threads)
-
-    def _fit_digest(self, data: TrainingData, seed: int) -> str:
-        """Names a fit: all that its bytes depend on, and nothing else."""
-        sets = (data.source, data.target)
-        frames = [[key.frame_id for key in s.keys] if s is not None else None for s in sets]
-        idle = {"device", "checkpoint_every", "cache_mb", "min_frames_per_cell"}
-        settings = self.config.model_dump(mode="json", exclude=idle)
-        return digest(self.VERSION, settings, frames, seed, self._numerics(), MOBILENET_SHA256)
-
-
-def _cells(conditions: Conditions) -> tuple[str, ...]:
-    """What must have been seen before these conditions can be drawn."""
-    if conditions.event is Event.NONE:
-        return (conditions.cell,)
-    return conditions.cell, f"event/{conditions.event.value}"
+        image = whole_picture(
+            fitted.network,
+            Layers.of(y, self.needs),
+            y.size,
+            parent,
+            request.conditions,
+            request.seed,
+        )
+        return Drawn(image=image, y=y)
 
 
 PART = Pix2Pix

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from parhelion.pipeline.conditions import Conditions
-from parhelion.pipeline.frame import Annotation, Frame
+from parhelion.pipeline.frame import Annotation, Frame, ImageLabel
 from parhelion.pipeline.provenance import RequestRecord
 from parhelion.pipeline.seeds import digest
 
@@ -106,6 +106,7 @@ class FrameKey(BaseModel):
     kind: str = "simulated"
     split: str = "train"
     conditions: Conditions
+    label: ImageLabel | None = None  # image-level class
     layers: frozenset[str] = frozenset()  # that it has, as `Frame.layers` names them
 
 
@@ -153,6 +154,16 @@ class TrainingData:
         return digest(self.groups)
 
 
+class Ailment(BaseModel):
+    """A training that went wrong: what happened, when it was seen, and what to change."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    cause: Literal["diverged", "collapsed", "ignores conditions"]
+    step: int
+    sentence: str
+
+
 class FitReport(BaseModel):
     """What a fit did. Seconds are not in it: the same fit gives the same report."""
 
@@ -163,6 +174,7 @@ class FitReport(BaseModel):
     groups_digest: str
     checkpoint_sha256: str = ""
     frames_per_cell: dict[str, int] = {}
+    ailments: tuple[Ailment, ...] = ()  # training ended at the last checkpoint before these
 
 
 class Generator(Protocol):

@@ -15,6 +15,7 @@ def key_of(frame: Frame, split: str = "train") -> FrameKey:
         kind=frame.provenance.kind.value,
         split=split,
         conditions=frame.conditions,
+        label=frame.label,
         layers=frame.layers,
     )
 

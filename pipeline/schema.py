@@ -6,6 +6,7 @@ beside it as JSON. The schema's metadata carry the features in the spelling of H
 """
 
 import json
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,8 @@ LABELS = (
     *("split", "kind", "group_id", "twin_id", "parent_id", "weather", "time_of_day", "event"),
     *("cell", "label_name"),
 )
-KEY_COLUMNS = ("frame_id", "group_id", "twin_id", "kind", "split", "conditions")
+_PLAIN_KEYS = ("frame_id", "group_id", "twin_id", "kind", "split")
+KEY_COLUMNS = (*_PLAIN_KEYS, "conditions", "image_label")
 # A layer that is missing is null, so that its lightest leaf tells whether it is there.
 LAYER_LEAVES = {
     **{f"{name}.path": name for name in PICTURES if name != "image"},
@@ -171,8 +173,8 @@ def frame_of(row: Row) -> Frame:
     return Frame(
         frame_id=row["frame_id"],
         image=encoding.image_from_bytes(pictures["image"]),
-        conditions=Conditions.model_validate_json(row["conditions"]),
-        label=ImageLabel.model_validate_json(row["image_label"]) if row["image_label"] else None,
+        conditions=_conditions_of(row["conditions"]),
+        label=_label_of(row["image_label"]),
         label_space=frozenset(_CLASSES[name] for name in row["label_space"]),
         depth=encoding.depth_from_bytes(depth) if depth is not None else None,
         instances=encoding.instances_from_bytes(instances, row["instance_ids"])
@@ -185,12 +187,24 @@ def frame_of(row: Row) -> Frame:
     )
 
 
+@lru_cache(maxsize=1024)
+def _conditions_of(text: str) -> Conditions:
+    """Equal texts give one object: a hundred thousand keys then cost little memory."""
+    return Conditions.model_validate_json(text)
+
+
+@lru_cache(maxsize=1024)
+def _label_of(text: str | None) -> ImageLabel | None:
+    return ImageLabel.model_validate_json(text) if text else None
+
+
 def key_of_row(row: Row) -> FrameKey:
     """The key of a row of KEY_COLUMNS and LAYER_LEAVES."""
-    named = {n: row[n] for n in KEY_COLUMNS if n != "conditions"}
+    named = {n: row[n] for n in _PLAIN_KEYS}
     columns = ((leaf.split(".")[0], name) for leaf, name in LAYER_LEAVES.items())
     return FrameKey(
-        conditions=Conditions.model_validate_json(row["conditions"]),
+        conditions=_conditions_of(row["conditions"]),
+        label=_label_of(row["image_label"]),
         # An empty list of objects is none, and so is a null of any other layer.
         layers=frozenset(name for column, name in columns if row[column] not in (None, [])),
         **named,

@@ -8,6 +8,7 @@ story. It is a safetensors file and a JSON file that names it, which is written 
 import contextlib
 import hashlib
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,13 +18,14 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from parhelion.pipeline.contracts import Device, Precision, Progress, silent
+from parhelion.pipeline.contracts import Ailment, Device, Precision, Progress, silent
 from parhelion.pipeline.files import discard, write_bytes, write_json
 from parhelion.pipeline.provenance import Numerics
 
 Losses = dict[str, float]
 
 LOSS_MEMORY = 0.98  # of the running means that are reported
+EXPLODED = 1e3  # times its running mean, and as much in itself: a loss that is lost
 
 
 def device_of(setting: Device) -> torch.device:
@@ -52,6 +54,12 @@ def half_precision(
 ) -> contextlib.AbstractContextManager[object]:
     """Autocast to bfloat16 where `bf16_pays`, else nothing."""
     return torch.autocast(device.type, torch.bfloat16, enabled=bf16_pays(setting, device))
+
+
+def on_device(network: nn.Module, device: torch.device) -> None:
+    """Moves a network there, its kernels with channels last: the faster layout for convolutions."""
+    network.to(device)
+    network.to(memory_format=torch.channels_last)
 
 
 def numerics_of(device: torch.device, threads: int) -> Numerics:
@@ -102,6 +110,7 @@ class TrainingState:
     optimizers: Mapping[str, torch.optim.Optimizer]
     step: int = 0
     losses: Losses = field(default_factory=dict)
+    ailment: Ailment | None = None  # why training ended early
 
     def save(self, folder: Path, digest: str) -> None:
         """Writes the state durably; the state before it stays readable until this one is."""
@@ -112,6 +121,7 @@ class TrainingState:
             "digest": digest,
             "step": self.step,
             "losses": self.losses,
+            "ailment": self.ailment.model_dump() if self.ailment else None,
             "file": name,
             "sha256": hashlib.sha256(content).hexdigest(),
         }
@@ -130,7 +140,15 @@ class TrainingState:
             return False
         self._take(safetensors.torch.load_file(path))
         self.step, self.losses = int(story["step"]), dict(story["losses"])
+        self.ailment = Ailment(**story["ailment"]) if story["ailment"] else None
         return True
+
+    def fall_back(self, folder: Path, digest: str, ailment: Ailment) -> None:
+        """Takes up the last checkpoint again, step 0 where there is none, and notes the ailment."""
+        if not self.restore(folder, digest):
+            self.step, self.losses = 0, {}
+        self.ailment = ailment
+        self.save(folder, digest)
 
     def _tensors(self) -> dict[str, Tensor]:
         tensors = {
@@ -159,6 +177,10 @@ class TrainingState:
             optimizer.load_state_dict({"state": moments, "param_groups": groups})
 
 
+def healthy(step: int) -> None:
+    """An examination that finds nothing."""
+
+
 def train(
     state: TrainingState,
     update: Callable[[int], Losses],
@@ -167,22 +189,53 @@ def train(
     folder: Path,
     digest: str,
     checkpoint_every: int,
+    examine: Callable[[int], Ailment | None] = healthy,
     progress: Progress = silent,
 ) -> None:
     """Brings `state` to `steps` steps; `update(k)` does step k and returns its losses.
 
     `digest` names the fit: settings, data, seed and numerics. A checkpoint of another is not used.
+    Losses that are lost, or what `examine(step)` finds before a checkpoint is written, end the
+    training: the state falls back to the last checkpoint and keeps the ailment.
     """
     state.restore(folder, digest)
     progress(state.step, steps)
-    while state.step < steps:
-        for name, loss in update(state.step).items():
-            before = state.losses.get(name, loss)
-            state.losses[name] = LOSS_MEMORY * before + (1 - LOSS_MEMORY) * loss
+    while state.step < steps and state.ailment is None:
+        losses = update(state.step)
+        ailment = divergence(losses, state.losses, state.step)
+        state.losses = _running(state.losses, losses)
         state.step += 1
-        if state.step % checkpoint_every == 0 or state.step == steps:
+        due = state.step % checkpoint_every == 0 or state.step == steps
+        if due and ailment is None:
+            ailment = examine(state.step)
+        if ailment is not None:
+            state.fall_back(folder, digest, ailment)
+        elif due:
             state.save(folder, digest)
         progress(state.step, steps)
+
+
+def divergence(losses: Losses, running: Losses, step: int) -> Ailment | None:
+    """A loss that is not finite, or has grown beyond all measure against its running mean."""
+    for name, loss in losses.items():
+        limit = EXPLODED * max(abs(running.get(name, loss)), 1.0)
+        if not math.isfinite(loss) or abs(loss) > limit:
+            return Ailment(
+                cause="diverged",
+                step=step,
+                sentence=f"the loss {name} became {loss:.3g} at step {step + 1} (its mean was "
+                f"{running.get(name, loss):.3g}): lower the learning rate",
+            )
+    return None
+
+
+def _running(means: Losses, losses: Losses) -> Losses:
+    """The running means with one more step in them; a loss not taken in this step keeps its own."""
+    news = {
+        name: LOSS_MEMORY * means.get(name, loss) + (1 - LOSS_MEMORY) * loss
+        for name, loss in losses.items()
+    }
+    return means | news
 
 
 def _json_or_none(path: Path) -> dict[str, Any] | None:

@@ -139,7 +139,7 @@ def test_training_stopped_and_resumed_gives_the_same_bytes(
     assert report == whole
     for part, folder in ((resumed, "a"), (fitted, "b")):
         part.save(tmp_path / folder)
-    for file in ("pix2pix.safetensors", "pix2pix.json"):
+    for file in ("weights.safetensors", "fitted.json"):
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
 
 
@@ -167,7 +167,7 @@ def test_saved_and_loaded_it_draws_the_same_bytes(fitted: Pix2Pix, tmp_path: Pat
     before, after = (next(iter(part.generate([request]))) for part in (fitted, loaded))
     assert np.array_equal(before.image, after.image)
     assert before.frame_id == after.frame_id
-    weights = tmp_path / "pix2pix.safetensors"
+    weights = tmp_path / "weights.safetensors"
     content = bytearray(weights.read_bytes())
     content[-1] ^= 1
     weights.write_bytes(content)
