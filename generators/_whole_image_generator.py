@@ -1,0 +1,71 @@
+"""What generators of whole pictures share: class and conditions in, one picture of one size out."""
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from parhelion.generators._settings import Positive
+from parhelion.generators._trained import Drawn, Fitted, Seen, Trained, TrainedConfig
+from parhelion.pipeline.contracts import CannotHonour, Request
+from parhelion.pipeline.frame import Annotation, ImageLabel
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+class WholeImageConfig(TrainedConfig):
+    """Settings that every generator of whole pictures has."""
+
+    height: Positive | None = None  # of what is learnt and drawn, pixels; None = the first frame's
+    width: Positive | None = None
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """(H, W), where both are set."""
+        return None if self.height is None or self.width is None else (self.height, self.width)
+
+
+class SeenImages(Seen):
+    """What is known about the training pictures."""
+
+    size: tuple[int, int] = (1, 1)  # (H, W) pixels
+    channels: int = 3  # 1 where all pictures are grey
+    vocabulary: tuple[str, ...] = ()  # of image-level classes
+    frames_per_class: dict[str, int] = {}
+
+
+class WholeImageGenerator(Trained):
+    """Base of p(x | class and conditions). It keeps the image-level class and no other label."""
+
+    seen_as: ClassVar[type[Seen]] = SeenImages
+
+    @property
+    def models(self) -> str:
+        return "p(x | y)"
+
+    @abstractmethod
+    def sample(self, network: "nn.Module", seen: Any, y: "Tensor", seed: int) -> "Tensor":
+        """One picture (C, H, W) in -1..1 for a y vector (Y,), its noise from `seed`."""
+
+    def drawn(self, request: Request, fitted: Fitted) -> Drawn:
+        """A picture of the class that is asked for, if any. Raises CannotHonour."""
+        import torch
+
+        from parhelion.generators._whole_images import to_image, y_vector
+
+        seen: SeenImages = fitted.seen
+        label = request.y.label if request.y is not None else None
+        y = y_vector(label, request.conditions, seen.vocabulary)
+        if label is not None and (refused := self._unseen(label, seen)):
+            raise CannotHonour(refused)
+        with torch.inference_mode():
+            x = self.sample(fitted.network, seen, torch.from_numpy(y), request.seed)
+        return Drawn(image=to_image(x), y=Annotation(label=label))
+
+    def _unseen(self, label: ImageLabel, seen: SeenImages) -> str | None:
+        name, needed = label.vocabulary[label.index], self.config.min_frames_per_cell
+        if (frames := seen.frames_per_class.get(name, 0)) < needed:
+            return (
+                f"{self.NAME} saw {frames} training frames of class {name} and draws it from "
+                f"{needed} on (min_frames_per_cell): add frames of it"
+            )
+        return None

@@ -1,0 +1,152 @@
+"""Training pictures taken whole, with their class and conditions, for generators of p(x | y).
+
+Legend: N = batch, C = channels (1 where all pictures are grey), H, W = pixels, K = classes,
+Y = entries of a y vector: K of the class, then those of the conditions.
+"""
+
+from collections import defaultdict
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from parhelion.generators._conditioning import CONDITION_SIZE, condition_vector
+from parhelion.pipeline.conditions import Conditions
+from parhelion.pipeline.contracts import CannotHonour, TrainingData
+from parhelion.pipeline.frame import Image, ImageLabel
+
+GREY_SAMPLE = 64  # pictures looked at to tell whether all are grey
+
+
+class Pictures(NamedTuple):
+    """A batch of whole pictures."""
+
+    x: Tensor  # (N, C, H, W) float32 in -1..1
+    y: Tensor  # (N, Y) float32
+
+
+class WholeImages:
+    """The pictures of `target`, or of `source` where there is none, at one size.
+
+    Raises ValueError for an empty set and for frames of two label vocabularies.
+    """
+
+    def __init__(self, data: TrainingData, *, size: tuple[int, int] | None, cache_mb: int) -> None:
+        self.frames = data.target if data.target is not None else data.source
+        if not len(self.frames):
+            raise ValueError("nothing to learn from: the training data hold no frame to imitate")
+        self.vocabulary = _vocabulary(data)
+        self.size = size or self.frames[0].size  # (H, W)
+        sample = np.linspace(0, len(self) - 1, min(len(self), GREY_SAMPLE)).astype(int).tolist()
+        self.channels = 1 if all(_is_grey(self.frames[i].image) for i in sample) else 3
+        self._room = cache_mb * 2**20 // (self.channels * self.size[0] * self.size[1])
+        self._kept: dict[int, NDArray[np.uint8]] = {}
+        of_cell: dict[tuple[int, str], list[int]] = defaultdict(list)
+        for i, key in enumerate(self.frames.keys):
+            of_cell[key.label.index if key.label else -1, key.conditions.cell].append(i)
+        self.cells = [np.array(of_cell[cell]) for cell in sorted(of_cell)]  # rows by class, cell
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    @property
+    def y_size(self) -> int:
+        """Entries of a y vector."""
+        return len(self.vocabulary) + CONDITION_SIZE
+
+    @property
+    def frames_per_class(self) -> dict[str, int]:
+        """How many training pictures each class has, by its name."""
+        counts = dict.fromkeys(self.vocabulary, 0)
+        for key in self.frames.keys:
+            if key.label is not None:
+                counts[self.vocabulary[key.label.index]] += 1
+        return counts
+
+    def batch(self, n: int, random: np.random.Generator) -> Pictures:
+        """N pictures; every class under every condition equally often. Equal generators, equal
+        batches.
+        """
+        rounds = -(-n // len(self.cells))
+        order = np.concatenate([random.permutation(len(self.cells)) for _ in range(rounds)])
+        cells = [self.cells[i] for i in order[:n].tolist()]
+        return self.rows([int(cell[random.integers(len(cell))]) for cell in cells])
+
+    def rows(self, rows: list[int]) -> Pictures:
+        """The pictures with these numbers."""
+        x = np.stack([self._pixels(i) for i in rows]).astype(np.float32) / 127.5 - 1
+        keys = [self.frames.keys[i] for i in rows]
+        y = np.stack([y_vector(key.label, key.conditions, self.vocabulary) for key in keys])
+        return Pictures(torch.from_numpy(x), torch.from_numpy(y))
+
+    def references(self, most: int, each: int) -> tuple[Tensor, Tensor]:
+        """Pictures (K, `each`, C, H, W) of at most `most` values of y that have so many, and those
+        values (K, Y): what an examination compares with. K may be 0.
+        """
+        full = [cell for cell in self.cells if len(cell) >= each]
+        chosen = [full[i] for i in np.linspace(0, len(full) - 1, min(most, len(full))).astype(int)]
+        sets = [self.rows(cell[:each].tolist()) for cell in chosen]
+        if not sets:
+            shape = (0, each, self.channels, *self.size)
+            return torch.empty(shape), torch.empty(0, self.y_size)
+        return torch.stack([s.x for s in sets]), torch.stack([s.y[0] for s in sets])
+
+    def _pixels(self, i: int) -> NDArray[np.uint8]:
+        """(C, H, W) of picture i."""
+        if i in self._kept:
+            return self._kept[i]
+        image: Image = self.frames[i].image
+        if image.shape[:2] != self.size:
+            shrunk = cv2.resize(image, self.size[::-1], interpolation=cv2.INTER_AREA)
+            image = shrunk.astype(np.uint8, copy=False)
+        planes = image.transpose(2, 0, 1) if self.channels == 3 else grey(image)[None]
+        pixels = np.ascontiguousarray(planes)
+        if len(self._kept) < self._room:
+            self._kept[i] = pixels
+        return pixels
+
+
+def y_vector(
+    label: ImageLabel | None, conditions: Conditions, vocabulary: tuple[str, ...]
+) -> NDArray[np.float32]:
+    """(Y,) float32: the class one-hot (all zero where none is told), then the conditions.
+
+    Raises CannotHonour for a class of another vocabulary.
+    """
+    told = np.zeros(len(vocabulary), dtype=np.float32)
+    if label is not None:
+        if label.vocabulary != vocabulary:
+            name = label.vocabulary[label.index]
+            raise CannotHonour(
+                f"the class {name!r} is of the vocabulary {label.vocabulary}; learnt were the "
+                f"classes {vocabulary}"
+            )
+        told[label.index] = 1.0
+    return np.concatenate([told, condition_vector(conditions)])
+
+
+def grey(image: Image) -> NDArray[np.uint8]:
+    """(H, W, 3) -> (H, W), by luma; a grey picture stays as it is."""
+    luma = image[..., 0] if _is_grey(image) else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    return luma.astype(np.uint8, copy=False)
+
+
+def to_image(x: Tensor) -> Image:
+    """(C, H, W) in -1..1 -> (H, W, 3) uint8."""
+    levels = ((x.detach().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+    return np.ascontiguousarray(levels.expand(3, -1, -1).permute(1, 2, 0).cpu().numpy())
+
+
+def _is_grey(image: Image) -> bool:
+    return bool((image == image[..., :1]).all())
+
+
+def _vocabulary(data: TrainingData) -> tuple[str, ...]:
+    frames = data.target if data.target is not None else data.source
+    found = {key.label.vocabulary for key in frames.keys if key.label is not None}
+    if len(found) > 1:
+        raise ValueError(f"wanted image labels of one vocabulary, got {sorted(found)[:2]}")
+    return next(iter(found), ())
