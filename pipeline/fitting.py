@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from parhelion.pipeline import parts
-from parhelion.pipeline.contracts import Generator, TrainingData
+from parhelion.pipeline.contracts import FitReport, Generator, TrainingData
 from parhelion.pipeline.engine import ChunkResult, Spec, Stage, as_folder
 from parhelion.pipeline.files import write_json
 from parhelion.pipeline.packages import BYTE_PACKAGES
@@ -16,6 +16,7 @@ from parhelion.pipeline.shards import StoredFrames
 
 WORK = "parhelion.pipeline.fitting:fit_chunk"
 FILE = "chunks/{stage}/{key}"
+REPORT = "fit_report.json"
 
 
 def fit_stage(draw: DrawConfig, inputs: Sequence[str]) -> Stage:
@@ -59,9 +60,19 @@ def fit_chunk(spec: Spec, chunk: Chunk) -> ChunkResult:
 
     def save(folder: Path) -> None:
         generator.save(folder)
-        write_json(folder / "fit_report.json", report)
+        write_json(folder / REPORT, report)
 
     return ChunkResult(write=as_folder(save), figures={"steps": report.steps, **report.losses})
+
+
+def ailing(name: str, model: Path) -> list[str]:
+    """What went wrong in the training of generator `name`, whose fitted state is `model`."""
+    report = FitReport.model_validate_json((model / REPORT).read_bytes())
+    return [
+        f"The training of {name} went wrong and ended at its last good checkpoint, step "
+        f"{report.steps}: {ailment.sentence}."
+        for ailment in report.ailments
+    ]
 
 
 def _training(files: Sequence[str], run_folder: Path) -> StoredFrames:

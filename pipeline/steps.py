@@ -138,7 +138,7 @@ class Fitted:
     generators: Mapping[str, Receipt]
     gate: Receipt | None = None
     base_arm: tuple[Spec, Receipt] | None = None  # of the downstream check
-    notes: tuple[str, ...] = ()  # a sentence for each check that was asked for and is left out
+    notes: tuple[str, ...] = ()  # a sentence for each check left out and each training gone wrong
 
     def ready(self, session: Session) -> dict[str, Generator]:
         """The run's generators by name, ready to draw."""
@@ -184,14 +184,15 @@ def fit_step(session: Session, ingested: Ingested) -> Fitted:
     """Fits generators, the gate and the first downstream arm, side by side."""
     of_generators = fit_chunks(session, ingested)
     no_gate, no_check = _no_gate(session, ingested), _no_check(session, ingested)
-    notes = tuple(filter(None, (no_gate, no_check)))
-    for note in notes:
-        LOG.warning(note)
     folds = [] if no_gate else _fold_chunks(session, ingested)
     base = [] if no_check else _arm_chunks(session, ingested, "base", ())
     chunks = [chunk for each in of_generators.values() for chunk in each]
     receipts = session.run("fit", [*chunks, *folds, *base])
     models = dict(zip(of_generators, receipts, strict=False))
+    sick = [note for n, r in models.items() for note in fitting.ailing(n, r.path(ingested.folder))]
+    notes = tuple(filter(None, (no_gate, no_check, *sick)))
+    for note in notes:
+        LOG.warning(note)
     oracles = receipts[len(chunks) : len(chunks) + len(folds)]
     gate = _calibrated(session, ingested, folds, oracles) if folds else None
     base_arm = (json.loads(base[0].spec), receipts[-1]) if base else None
