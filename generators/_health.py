@@ -15,7 +15,7 @@ from parhelion.pipeline.contracts import Ailment
 
 SIDE = 8  # pictures are compared after shrinking to SIDE x SIDE: many little pixels say little
 NEIGHBOURS = 3  # whose distance is a true picture's neighbourhood
-PATIENCE = 0.5  # share of the steps before conditions and coverage are asked for
+PATIENCE, FIRST = 0.5, 250  # share of the steps, and steps, before more than numbers is asked for
 SPREAD = 0.15  # of the true pictures' spread: less is one picture over and over
 COVERAGE_KEPT = 0.33  # of the best coverage so far: less is a collapse
 OBEYED = 0.33  # of the way from chance to what true pictures reach: less is no obedience
@@ -46,7 +46,7 @@ class Health:
                 step=step,
                 sentence=f"pictures are not finite at step {step}: lower the learning rate",
             )
-        if step < PATIENCE * self.steps:
+        if too_early(step, self.steps):
             return None
         return self._collapse(step, drawn, real) or self._disobedience(step, drawn, real)
 
@@ -81,6 +81,13 @@ class Health:
             f"ones {best:.0%}, chance {chance:.0%}: see that labels and conditions belong to their "
             "pictures, and that the network is told them",
         )
+
+
+def too_early(step: int, steps: int) -> bool:
+    """Whether a training of `steps` steps is too young at `step` to be asked for more than numbers;
+    a short one always is.
+    """
+    return step < max(PATIENCE * steps, FIRST)
 
 
 def spread(x: Tensor) -> float:

@@ -24,6 +24,7 @@ from parhelion.generators._patch_critic import (
 )
 from parhelion.generators._perceptual import MobileNetFeatures, perceptual_distance
 from parhelion.generators._pix2pix_draw import network_of
+from parhelion.generators._pix2pix_health import GREY_LEVEL, ailment_of
 from parhelion.generators._trained import Seen
 from parhelion.generators._twin_crops import Batch, TwinCrops
 from parhelion.pipeline.contracts import Ailment, TrainingData
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from parhelion.generators.pix2pix import Pix2PixConfig
 
 ADAM_BETAS = (0.5, 0.99)
-GREY_LEVEL = 2 / 255  # one grey level in pictures of -1..1
 
 
 class Pix2PixStep:
@@ -94,8 +94,8 @@ class Pix2PixStep:
         return self.config.steps
 
     def examine(self, step: int) -> Ailment | None:
-        """Nothing beside the losses, which the training watches itself."""
-        return None
+        """Whether conditions and noise still do something; not asked of plain L1."""
+        return ailment_of(self, step) if self.adversarial else None
 
     def result(self) -> nn.Module:
         """The averaged network."""
@@ -137,19 +137,24 @@ class Pix2PixStep:
 
     def _drawn(self, batch: Batch, noise: torch.Generator) -> Tensor:
         """Pictures (N, 3, H, W) float32 drawn for the batch with fresh noise."""
-        n, _, height, width = batch.real.shape
-        z = torch.randn(n, self.config.noise_size, generator=noise)
-        grain = torch.randn(n, self.config.noise_planes, height, width, generator=noise)
+        z, grain = self.noise(batch, noise)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
             drawn: Tensor = self.draw(
                 batch.parent,
                 batch.has_parent,
                 batch.planes,
                 batch.conditions,
-                z.to(self.device),
-                grain.to(self.device),
+                z,
+                grain,
             )
         return drawn
+
+    def noise(self, batch: Batch, noise: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Vectors (N, Z) and planes (N, planes, H, W) of fresh noise for the batch."""
+        n, _, height, width = batch.real.shape
+        z = torch.randn(n, self.config.noise_size, generator=noise)
+        grain = torch.randn(n, self.config.noise_planes, height, width, generator=noise)
+        return z.to(self.device), grain.to(self.device)
 
     def _gan_losses(
         self, step: int, batch: Batch, drawn: Tensor, noise: torch.Generator

@@ -106,6 +106,16 @@ class TwinCrops:
         stacked = {name: torch.from_numpy(np.stack([r[name] for r in rows])) for name in rows[0]}
         return Batch(**stacked)
 
+    def references(self, n: int, random: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """N real crops of every cell (K, n, 3, H, W), and a condition vector of each (K, D)."""
+        shown, told = [], []
+        for cell in self._cells:
+            rows = [cell[i] for i in random.integers(len(cell), size=n)]
+            crops = [self._crop(self._view(self.reals, i), random.random(2))[0] for i in rows]
+            shown.append(np.stack(crops))
+            told.append(condition_vector(self.reals.keys[rows[0]].conditions))
+        return torch.from_numpy(np.stack(shown)), torch.from_numpy(np.stack(told))
+
     def _complete(self, frames: FrameSet) -> list[int]:
         """The frames that have every layer that the network reads."""
         return [i for i, key in enumerate(frames.keys) if self.read <= key.layers]
