@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Protocol, Self
+from typing import Annotated, Any, ClassVar, Literal, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -215,6 +215,23 @@ class Generator(Protocol):
 
     @classmethod
     def load(cls, folder: Path) -> Self: ...
+
+
+Likelihood = Literal["exact", "bound"]  # bound: the true figure is at most this
+
+
+@runtime_checkable
+class HasLikelihood(Protocol):
+    """A generator that can say how likely it finds frames; optional beside `Generator`."""
+
+    def bits_per_dimension(self, frames: Sequence[Frame], seed: int) -> tuple[float, Likelihood]:
+        """Mean of -log2 p(x | y) / (3 H W) over the frames, each given its own label and conditions.
+
+        In bits per grey level of one channel of one pixel, lower is better: the density is of grey
+        levels 0..255 with uniform noise in [0, 1) added, from `seed`, so that eight bits is the
+        uniform model and models compare. H and W are those that the generator draws at. Raises
+        CannotHonour where a frame's class or conditions are none that it was fitted on.
+        """
 
 
 class Passport(BaseModel):
