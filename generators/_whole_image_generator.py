@@ -1,15 +1,22 @@
 """What generators of whole pictures share: class and conditions in, one picture of one size out."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from parhelion.generators._settings import Positive
 from parhelion.generators._trained import Drawn, Fitted, Seen, Trained, TrainedConfig
+from parhelion.pipeline.conditions import Conditions
 from parhelion.pipeline.contracts import CannotHonour, Request
-from parhelion.pipeline.frame import Annotation, ImageLabel
+from parhelion.pipeline.frame import Annotation, Frame, ImageLabel
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+    from parhelion.generators._whole_images import Pictures
 
 
 class WholeImageConfig(TrainedConfig):
@@ -46,19 +53,46 @@ class WholeImageGenerator(Trained):
     def sample(self, network: "nn.Module", seen: Any, y: "Tensor", seed: int) -> "Tensor":
         """One picture (C, H, W) in -1..1 for a y vector (Y,), its noise from `seed`."""
 
+    def told(
+        self, label: ImageLabel | None, conditions: Conditions, seen: Any
+    ) -> NDArray[np.float32]:
+        """The y vector of a class and conditions. Raises CannotHonour for a class not learnt."""
+        from parhelion.generators._whole_images import y_vector
+
+        y = y_vector(label, conditions, seen.vocabulary)
+        if label is not None and (refused := self._unseen(label, seen)):
+            raise CannotHonour(refused)
+        return y
+
+    def pictures(self, frames: Sequence[Frame]) -> "Pictures":
+        """Any frames as this generator reads them. Raises CannotHonour where it could not draw one
+        of such class and conditions, ValueError where there is no frame.
+        """
+        import torch
+
+        from parhelion.generators._whole_images import Pictures, pixels_of, scaled
+
+        if not frames:
+            raise ValueError(f"{self.NAME}: wanted at least one frame to read, got none")
+        refused = next(filter(None, (self.refusal(f.conditions) for f in frames)), None)
+        if refused or self._fitted is None:
+            raise CannotHonour(refused)
+        seen: SeenImages = self._fitted.seen
+        x = np.stack([pixels_of(frame.image, seen.size, seen.channels) for frame in frames])
+        y = np.stack([self.told(frame.label, frame.conditions, seen) for frame in frames])
+        return Pictures(scaled(x), torch.from_numpy(y))
+
     def drawn(self, request: Request, fitted: Fitted) -> Drawn:
         """A picture of the class that is asked for, if any. Raises CannotHonour."""
         import torch
 
-        from parhelion.generators._whole_images import to_image, y_vector
+        from parhelion.generators._whole_images import to_image
 
         seen: SeenImages = fitted.seen
         label = request.y.label if request.y is not None else None
-        y = y_vector(label, request.conditions, seen.vocabulary)
-        if label is not None and (refused := self._unseen(label, seen)):
-            raise CannotHonour(refused)
+        y = torch.from_numpy(self.told(label, request.conditions, seen))
         with torch.inference_mode():
-            x = self.sample(fitted.network, seen, torch.from_numpy(y), request.seed)
+            x = self.sample(fitted.network, seen, y, request.seed)
         return Drawn(image=to_image(x), y=Annotation(label=label))
 
     def _unseen(self, label: ImageLabel, seen: SeenImages) -> str | None:

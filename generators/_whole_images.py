@@ -77,10 +77,10 @@ class WholeImages:
 
     def rows(self, rows: list[int]) -> Pictures:
         """The pictures with these numbers."""
-        x = np.stack([self._pixels(i) for i in rows]).astype(np.float32) / 127.5 - 1
+        x = scaled(np.stack([self._pixels(i) for i in rows]))
         keys = [self.frames.keys[i] for i in rows]
         y = np.stack([y_vector(key.label, key.conditions, self.vocabulary) for key in keys])
-        return Pictures(torch.from_numpy(x), torch.from_numpy(y))
+        return Pictures(x, torch.from_numpy(y))
 
     def references(self, most: int, each: int) -> tuple[Tensor, Tensor]:
         """Pictures (K, `each`, C, H, W) of at most `most` values of y that have so many, and those
@@ -98,15 +98,19 @@ class WholeImages:
         """(C, H, W) of picture i."""
         if i in self._kept:
             return self._kept[i]
-        image: Image = self.frames[i].image
-        if image.shape[:2] != self.size:
-            shrunk = cv2.resize(image, self.size[::-1], interpolation=cv2.INTER_AREA)
-            image = shrunk.astype(np.uint8, copy=False)
-        planes = image.transpose(2, 0, 1) if self.channels == 3 else grey(image)[None]
-        pixels = np.ascontiguousarray(planes)
+        pixels = pixels_of(self.frames[i].image, self.size, self.channels)
         if len(self._kept) < self._room:
             self._kept[i] = pixels
         return pixels
+
+
+def pixels_of(image: Image, size: tuple[int, int], channels: int) -> NDArray[np.uint8]:
+    """(H, W, 3) -> (C, `size`): shrunk by area, grey by luma."""
+    if image.shape[:2] != size:
+        shrunk = cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA)
+        image = shrunk.astype(np.uint8, copy=False)
+    planes = image.transpose(2, 0, 1) if channels == 3 else grey(image)[None]
+    return np.ascontiguousarray(planes)
 
 
 def y_vector(
@@ -126,6 +130,11 @@ def y_vector(
             )
         told[label.index] = 1.0
     return np.concatenate([told, condition_vector(conditions)])
+
+
+def scaled(levels: NDArray[np.uint8]) -> Tensor:
+    """Grey levels 0..255 as float32 in -1..1."""
+    return torch.from_numpy(levels.astype(np.float32) / 127.5 - 1)
 
 
 def grey(image: Image) -> NDArray[np.uint8]:
