@@ -5,6 +5,7 @@ Zhao, Liu, Lin, Zhu, Han, "Differentiable Augmentation for Data-Efficient GAN Tr
 Legend: N = batch, C = channels, H, W = height and width in pixels.
 """
 
+import math
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -40,7 +41,7 @@ def draw(kinds: Collection[Augmentation], n: int, generator: torch.Generator) ->
 
 
 def augmented(x: Tensor, planes: Tensor, drawn: Draw) -> tuple[Tensor, Tensor]:
-    """X (N, 3, H, W) in -1..1 and planes (N, C, H, W) under one draw; gradients pass through."""
+    """X (N, 1 or 3, H, W) in -1..1 and planes (N, C, H, W) under one draw; gradients pass."""
     if drawn.colour is not None:
         x = _recoloured(x, drawn.colour.to(x.device))
     both = torch.cat([x, planes], dim=1)
@@ -48,7 +49,8 @@ def augmented(x: Tensor, planes: Tensor, drawn: Draw) -> tuple[Tensor, Tensor]:
         both = _translated(both, drawn.shift)
     if drawn.centre is not None:
         both = both * _square(both, drawn.centre.to(x.device))
-    return both[:, :3], both[:, 3:].detach()
+    channels = x.shape[1]
+    return both[:, :channels], both[:, channels:].detach()
 
 
 def _recoloured(x: Tensor, colour: Tensor) -> Tensor:
@@ -63,7 +65,7 @@ def _recoloured(x: Tensor, colour: Tensor) -> Tensor:
 def _translated(x: Tensor, shift: Tensor) -> Tensor:
     height, width = x.shape[2:]
     reach = torch.tensor([height * SHIFT, width * SHIFT])
-    pad_y, pad_x = int(height * SHIFT), int(width * SHIFT)
+    pad_y, pad_x = math.ceil(height * SHIFT), math.ceil(width * SHIFT)
     moved = functional.pad(x, (pad_x, pad_x, pad_y, pad_y))
     steps = torch.round(shift * reach).long().tolist()
     tiles = [

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 Augmentation = Literal["colour", "translation", "cutout"]  # of what a critic sees
+Objective = Literal["non_saturating", "hinge"]  # of a critic and its generator
 Layer = Literal["stencil", "instances", "depth", "emissive"]  # of y, that a network can read
 
 Positive = Annotated[int, Field(gt=0)]
