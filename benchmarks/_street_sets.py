@@ -20,6 +20,7 @@ CONDITIONS = {
     "rain": StreetConditions(weather=Weather.RAINING, hour=13.0),
     "snow": StreetConditions(weather=Weather.SNOWING, hour=13.0),
 }
+ALSO = {"dusk": StreetConditions(weather=Weather.CLEAR, hour=19.2)}  # drawn only where it is named
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +38,7 @@ def rendered(scenes: Scenes, base: StreetConfig) -> StoredFrames:
     shared = {
         "scenes": 1,
         "views": scenes.views,
-        "conditions": tuple(CONDITIONS[name] for name in scenes.named),
+        "conditions": tuple((CONDITIONS | ALSO)[name] for name in scenes.named),
         "pairing": "every",
     }
     numbers = range(scenes.first, scenes.first + scenes.count)
@@ -47,8 +48,8 @@ def rendered(scenes: Scenes, base: StreetConfig) -> StoredFrames:
 
 
 def named(frames: Iterable[Frame]) -> Iterator[tuple[str, Frame]]:
-    """Frames with the name of their condition in `CONDITIONS`."""
-    names = {(c.weather, c.hour): name for name, c in CONDITIONS.items()}
+    """Frames with the name of their condition in `CONDITIONS` or `ALSO`."""
+    names = {(c.weather, c.hour): name for name, c in (CONDITIONS | ALSO).items()}
     for frame in frames:
         yield names[frame.conditions.weather, frame.conditions.hour or 0.0], frame
 
