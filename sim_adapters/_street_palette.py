@@ -128,4 +128,4 @@ def _tiled(values: NDArray[np.float32], size: int) -> NDArray[np.float32]:
     t = t * t * (3 - 2 * t)
     high = (low + 1) % k
     rows = values[low] * (1 - t)[:, None] + values[high] * t[:, None]
-    return np.asarray(rows[:, low] * (1 - t) + rows[:, high] * t, dtype=np.float32)
+    return np.asarray(rows.take(low, 1) * (1 - t) + rows.take(high, 1) * t, dtype=np.float32)

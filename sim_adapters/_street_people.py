@@ -11,7 +11,15 @@ from parhelion.pipeline.scene_class import SceneClass
 from parhelion.sim_adapters import _street_palette as palette
 from parhelion.sim_adapters._street_assembly import Piece, Surface
 from parhelion.sim_adapters._street_palette import Colour, Random
-from parhelion.sim_adapters._street_shapes import Floats, Mesh, ellipsoid, merged, offset, tube
+from parhelion.sim_adapters._street_shapes import (
+    Floats,
+    Mesh,
+    ellipsoid,
+    merged,
+    offset,
+    tube,
+    tubes,
+)
 
 UPPER, LOWER, SHOE, HAIR, BAG = range(5)
 
@@ -130,37 +138,29 @@ def _torso(joints: Joints, looks: Looks) -> Mesh:
     return merged([body, skirt.shaded(UPPER if looks.dress == "coat" else LOWER)])
 
 
-def _limb(a: Floats, b: Floats, thick: float, thin: float) -> Mesh:
-    """A tapering tube that swells a little below its start."""
-    path = a + np.array([0.0, 0.3, 0.7, 1.0])[:, None] * (b - a)
+def _limbs(a: Floats, b: Floats, thick: float, thin: float) -> list[Mesh]:
+    """Tapering tubes from a to b, (t, 3) each, that swell a little below their start."""
+    paths = a[:, None] + np.array([0.0, 0.3, 0.7, 1.0])[:, None] * (b - a)[:, None]
     radii = thick + np.array([0.0, 0.25, 0.75, 1.0]) * (thin - thick)
-    return tube(path, radii * (0.94, 1.04, 1.0, 1.0), 8)
+    return tubes(paths, np.broadcast_to(radii * (0.94, 1.04, 1.0, 1.0), (len(a), 4)), 8)
 
 
 def _arms(joints: Joints, looks: Looks) -> list[Mesh]:
-    made = []
     thick = 0.058 if looks.dress == "coat" else 0.052
-    for i, side in enumerate((-1.0, 1.0)):
-        shoulder = offset(joints.neck, side * 0.168, -0.02, -0.1)
-        made.append(ellipsoid(shoulder, (0.06, 0.06, 0.06), 8, 5))
-        made.append(_limb(shoulder, joints.elbows[i], thick, 0.045))
-        made.append(_limb(joints.elbows[i], joints.hands[i], 0.045, 0.033))
-    return [m.shaded(UPPER) for m in made]
+    shoulders = np.stack([offset(joints.neck, side * 0.168, -0.02, -0.1) for side in (-1.0, 1.0)])
+    round_ones = [ellipsoid(at, (0.06, 0.06, 0.06), 8, 5) for at in shoulders]
+    upper = _limbs(shoulders, joints.elbows, thick, 0.045)
+    lower = _limbs(joints.elbows, joints.hands, 0.045, 0.033)
+    return [m.shaded(UPPER) for arm in zip(round_ones, upper, lower, strict=True) for m in arm]
 
 
 def _thighs(joints: Joints, looks: Looks) -> list[Mesh]:
     hips = joints.pelvis + np.array([(-0.09, 0, -0.02), (0.09, 0, -0.02)])
-    return [
-        _limb(hip, knee, 0.09 * looks.girth, 0.062).shaded(LOWER)
-        for hip, knee in zip(hips, joints.knees, strict=True)
-    ]
+    return [m.shaded(LOWER) for m in _limbs(hips, joints.knees, 0.09 * looks.girth, 0.062)]
 
 
 def _lower_legs(joints: Joints, girth: float) -> list[Mesh]:
-    return [
-        _limb(knee, ankle, 0.062 * girth, 0.043)
-        for knee, ankle in zip(joints.knees, joints.ankles, strict=True)
-    ]
+    return _limbs(joints.knees, joints.ankles, 0.062 * girth, 0.043)
 
 
 def _shoe(ankle: Floats) -> Mesh:

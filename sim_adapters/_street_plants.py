@@ -11,7 +11,18 @@ from parhelion.pipeline.scene_class import SceneClass
 from parhelion.sim_adapters import _street_palette as palette
 from parhelion.sim_adapters._street_assembly import Piece, Surface
 from parhelion.sim_adapters._street_palette import Colour, Random
-from parhelion.sim_adapters._street_shapes import Floats, Mesh, box, merged, offset, quads, tube
+from parhelion.sim_adapters._street_shapes import (
+    Floats,
+    Mesh,
+    box,
+    cross,
+    dot,
+    merged,
+    offset,
+    quads,
+    tube,
+    tubes,
+)
 
 V = SceneClass.VEGETATION
 SHADES = 5  # of green in one crown, dark inside to light outside
@@ -94,7 +105,7 @@ def _leaves(random: Random, s: Species, centres: Floats, count: int) -> Mesh:
     weight = random.uniform(0.5, 1.5, k)
     owner = random.choice(k, size=count, p=weight / weight.sum())
     way = random.standard_normal((count, 3))
-    way /= np.linalg.norm(way, axis=1, keepdims=True)
+    way /= np.sqrt(dot(way, way))[:, None]
     radius = s.spread[0] * s.clump * weight[owner] ** 0.4
     out = random.uniform(0.25, 1.0, count) ** 0.45
     at = centres[owner] + way * (out * radius)[:, None] * (1, 1, 0.75)
@@ -107,10 +118,10 @@ def _leaves(random: Random, s: Species, centres: Floats, count: int) -> Mesh:
 
 
 def _leaf_quads(random: Random, at: Floats, normal: Floats, size: Floats, shade: Floats) -> Mesh:
-    n = normal / np.linalg.norm(normal, axis=1, keepdims=True)
-    first = np.cross(n, random.standard_normal(n.shape))
-    first /= np.maximum(np.linalg.norm(first, axis=1, keepdims=True), 1e-6)
-    second = np.cross(n, first)
+    n = normal / np.sqrt(dot(normal, normal))[:, None]
+    first = cross(n, random.standard_normal(n.shape))
+    first /= np.maximum(np.sqrt(dot(first, first)), 1e-6)[:, None]
+    second = cross(n, first)
     a, b = first * (size * 0.62)[:, None], second * (size * 0.45)[:, None]
     corners = np.stack([at - a, at - b, at + a, at + b], axis=1)  # a lozenge, like a sprig
     return quads(corners).shaded(np.repeat(shade, 4))
@@ -123,16 +134,18 @@ def _wood(random: Random, s: Species, centres: Floats) -> Mesh:
     bend = random.normal(0, 0.09, (5, 2)).cumsum(axis=0)
     bend[0] = 0
     z = np.linspace(0, top, 5)
-    stem = np.column_stack([bend, z])
-    made = [tube(stem, girth * np.array([1.35, 0.95, 0.8, 0.6, 0.3]), 8)]
+    thick = girth * np.array([1.35, 0.95, 0.8, 0.6, 0.3])
+    stem = tube(np.column_stack([bend, z]), thick, 8)
+    branches = []
     for centre in centres[:: max(len(centres) // 14, 1)]:
         start = np.clip(
             s.stem + random.random() * max(centre[2] - 0.3 - s.stem, 0.0), s.stem * 0.9, top * 0.97
         )
         foot = np.array([np.interp(start, z, bend[:, 0]), np.interp(start, z, bend[:, 1]), start])
         knee = foot + 0.5 * (centre - foot) + (0, 0, 0.18 * np.linalg.norm(centre - foot))
-        made.append(tube(np.stack([foot, knee, centre]), girth * np.array([0.42, 0.25, 0.08]), 5))
-    return merged(made)
+        branches.append((foot, knee, centre))
+    thick = np.broadcast_to(girth * np.array([0.42, 0.25, 0.08]), (len(branches), 3))
+    return merged([stem, *tubes(branches, thick, 5)])
 
 
 def _needles(random: Random, s: Species, count: int) -> Mesh:
@@ -155,30 +168,26 @@ def _needles(random: Random, s: Species, count: int) -> Mesh:
 
 def _skeleton(random: Random, s: Species) -> Mesh:
     """A tree in winter: branches that fork three times."""
-    made: list[Mesh] = []
     top = np.array([0.0, 0.0, s.height * 0.55])
     girth = 0.024 * s.height
-    made.append(
-        tube(
-            np.stack([top * 0, top * 0.5 + (0.06, 0, 0), top]), girth * np.array([1.3, 0.9, 0.6]), 7
-        )
-    )
+    stem = np.stack([top * 0, top * 0.5 + (0.06, 0, 0), top])
+    made = [tube(stem, girth * np.array([1.3, 0.9, 0.6]), 7)]
     tips = [
         (top * f, np.array([0, 0, 1.0]), girth * 0.5, s.spread[1] * 0.62)
         for f in (0.55, 0.7, 0.85, 1.0)
     ]
     for sides, fork in ((5, 3), (4, 3), (3, 3)):
-        grown = []
+        grown, paths, thick = [], [], []
         for foot, ahead, radius, length in tips:
             for _ in range(fork):
                 way = ahead + 0.75 * random.standard_normal(3) * (1, 1, 0.55)
                 way /= np.linalg.norm(way)
                 tip = foot + way * length * random.uniform(0.7, 1.15)
-                made.append(
-                    tube(np.stack([foot, tip]), (radius, radius * 0.45), sides, capped=False)
-                )
+                paths.append((foot, tip))
+                thick.append((radius, radius * 0.45))
                 grown.append((tip, way, radius * 0.5, length * 0.62))
         tips = grown
+        made += tubes(paths, thick, sides, capped=False)
     return merged(made)
 
 

@@ -6,6 +6,9 @@ them from outside.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import accumulate
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from parhelion.sim_adapters._street_mesh import Faces, Vertices
 
 Floats = NDArray[np.float64]
+AnyFloats = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +41,7 @@ class Mesh:
         """Vertices -> matrix (3, 3) @ vertices + shift (3,); a mirror turns the triangles over."""
         A = np.asarray(matrix, dtype=np.float32)
         vertices = self.vertices @ A.T + np.asarray(shift, dtype=np.float32)
-        faces = self.faces if np.linalg.det(A) > 0 else self.faces[:, ::-1]
+        faces = self.faces if _determinant(A) > 0 else self.faces[:, ::-1]
         return Mesh(vertices, faces, self.uv, self.shade)
 
     def shaded(self, index: ArrayLike) -> "Mesh":
@@ -47,34 +51,51 @@ class Mesh:
         return Mesh(self.vertices, self.faces, self.uv, shade)
 
 
+def _determinant(A: NDArray[np.float32]) -> float:
+    """Of a matrix (3, 3); numpy's own takes longer than moving a small mesh."""
+    (a, b, c), (d, e, f), (g, h, i) = A.tolist()
+    return float(a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g))
+
+
 def merged(meshes: Sequence[Mesh]) -> Mesh:
     """One mesh of several; uv and shade are filled with zeros where only some have them."""
     if len(meshes) == 1:
         return meshes[0]
-    offsets = np.cumsum([0, *(len(m.vertices) for m in meshes[:-1])])
-    faces = np.concatenate([m.faces + o for m, o in zip(meshes, offsets, strict=True)])
+    counts = [len(m.vertices) for m in meshes]
+    faces = np.concatenate([m.faces for m in meshes], dtype=np.int32)
+    first = np.array([0, *accumulate(counts[:-1])], dtype=np.int32)
+    faces += np.repeat(first, [len(m.faces) for m in meshes])[:, None]
     uv = shade = None
     if any(m.uv is not None for m in meshes):
-        blank = [np.zeros((len(m.vertices), 2), np.float32) for m in meshes]
+        each = zip(meshes, counts, strict=True)
         uv = np.concatenate(
-            [b if m.uv is None else m.uv for m, b in zip(meshes, blank, strict=True)]
+            [np.zeros((n, 2), np.float32) if m.uv is None else m.uv for m, n in each]
         )
     if any(m.shade is not None for m in meshes):
-        zeros = [np.zeros(len(m.vertices), np.int32) for m in meshes]
+        each = zip(meshes, counts, strict=True)
         shade = np.concatenate(
-            [z if m.shade is None else m.shade for m, z in zip(meshes, zeros, strict=True)]
+            [np.zeros(n, np.int32) if m.shade is None else m.shade for m, n in each]
         )
-    vertices = np.concatenate([m.vertices for m in meshes])
-    return Mesh(vertices, faces.astype(np.int32), uv, shade)
+    return Mesh(np.concatenate([m.vertices for m in meshes]), faces, uv, shade)
 
 
 def quads(corners: ArrayLike, uv: ArrayLike | None = None) -> Mesh:
     """K quads from corners (k, 4, 3), counter-clockwise from outside; uv (k, 4, 2)."""
     points = np.asarray(corners, dtype=np.float32).reshape(-1, 4, 3)
-    first = 4 * np.arange(len(points), dtype=np.int32)[:, None, None]
-    faces = (first + np.array([[0, 1, 2], [0, 2, 3]], np.int32)).reshape(-1, 3)
     flat = None if uv is None else np.asarray(uv, dtype=np.float32).reshape(-1, 2)
-    return Mesh(points.reshape(-1, 3), faces, flat)
+    return Mesh(points.reshape(-1, 3), _quad_faces(len(points)), flat)
+
+
+@lru_cache(maxsize=512)
+def _quad_faces(count: int) -> Faces:
+    first = 4 * np.arange(count, dtype=np.int32)[:, None, None]
+    return _kept((first + np.array([[0, 1, 2], [0, 2, 3]], np.int32)).reshape(-1, 3))
+
+
+def _kept(array: NDArray[Any]) -> NDArray[Any]:
+    """An array that many meshes share: nobody may write into it."""
+    array.flags.writeable = False
+    return array
 
 
 _CUBE = np.array([[x, y, z] for z in (-0.5, 0.5) for y in (-0.5, 0.5) for x in (-0.5, 0.5)])
@@ -103,14 +124,17 @@ def grid(points: ArrayLike, uv: ArrayLike | None = None, wraps: bool = False) ->
     Seen with the first axis going up and the second to the right, the outside faces the viewer.
     """
     P = np.asarray(points, dtype=np.float32)
-    a, b = P.shape[:2]
+    flat = None if uv is None else np.asarray(uv, dtype=np.float32).reshape(-1, 2)
+    return Mesh(P.reshape(-1, 3), _grid_faces(*P.shape[:2], wraps), flat)
+
+
+@lru_cache(maxsize=512)
+def _grid_faces(a: int, b: int, wraps: bool) -> Faces:
     index = np.arange(a * b, dtype=np.int32).reshape(a, b)
     right = np.roll(index, -1, axis=1) if wraps else index[:, 1:]
     left = index if wraps else index[:, :-1]
     corners = np.stack([left[:-1], right[:-1], right[1:], left[1:]], axis=-1).reshape(-1, 4)
-    faces = np.concatenate([corners[:, [0, 1, 2]], corners[:, [0, 2, 3]]])
-    flat = None if uv is None else np.asarray(uv, dtype=np.float32).reshape(-1, 2)
-    return Mesh(P.reshape(-1, 3), faces, flat)
+    return _kept(np.concatenate([corners[:, [0, 1, 2]], corners[:, [0, 2, 3]]]))
 
 
 def tube(path: ArrayLike, radii: ArrayLike, sides: int = 8, capped: bool = True) -> Mesh:
@@ -118,26 +142,56 @@ def tube(path: ArrayLike, radii: ArrayLike, sides: int = 8, capped: bool = True)
 
     The first radius lies as near to the x axis as the path allows, the second across it.
     """
-    P = np.asarray(path, dtype=np.float64)
     R = np.asarray(radii, dtype=np.float64)
-    R = np.stack([R, R], axis=1) if R.ndim == 1 else R
+    return tubes(np.asarray(path)[None], R[None], sides, capped)[0]
+
+
+def tubes(paths: ArrayLike, radii: ArrayLike, sides: int = 8, capped: bool = True) -> list[Mesh]:
+    """T tubes at once, as `tube`: paths (t, k, 3), radii (t, k) or (t, k, 2)."""
+    P = np.asarray(paths, dtype=np.float64)
+    R = np.asarray(radii, dtype=np.float64)
+    R = np.stack([R, R], axis=-1) if R.ndim == 2 else R
+    first, second = _frames(P)
     if capped:
-        P, R = np.concatenate([P[:1], P, P[-1:]]), np.concatenate([R[:1] * 0, R, R[-1:] * 0])
-    ahead = np.gradient(P, axis=0)
-    inner = slice(1, -1) if capped else slice(None)
-    ahead[inner] = np.gradient(P[inner], axis=0)
-    if capped:
-        ahead[0], ahead[-1] = ahead[1], ahead[-2]
-    ahead /= np.linalg.norm(ahead, axis=1, keepdims=True)
+        k = P.shape[1]
+        ends = [0, *range(k), k - 1]
+        P, first, second, R = P[:, ends], first[:, ends], second[:, ends], R[:, ends]
+        R[:, [0, -1]] = 0
+    cos, sin = _circle(sides)
+    across = R[..., None, :1] * cos * first[:, :, None]
+    points = P[:, :, None] + across + R[..., None, 1:] * sin * second[:, :, None]
+    return [grid(one, wraps=True) for one in points.astype(np.float32)]
+
+
+def _frames(P: Floats) -> tuple[Floats, Floats]:
+    """Two unit vectors (t, k, 3) across paths (t, k, 3), the first as near to x as may be."""
+    ahead = np.empty_like(P)
+    ahead[:, 1:-1] = (P[:, 2:] - P[:, :-2]) / 2
+    ahead[:, 0], ahead[:, -1] = P[:, 1] - P[:, 0], P[:, -1] - P[:, -2]
+    ahead /= np.sqrt(dot(ahead, ahead))[..., None]
     # Any vector off the path will do for the frame; x unless the path runs along x.
-    helper = np.where(np.abs(ahead[:, :1]) < 0.9, [[1.0, 0.0, 0.0]], [[0.0, 1.0, 0.0]])
-    first = helper - ahead * np.sum(helper * ahead, axis=1, keepdims=True)
-    first /= np.linalg.norm(first, axis=1, keepdims=True)
-    second = np.cross(ahead, first)
-    angle = np.linspace(0, 2 * np.pi, sides, endpoint=False)[None, :, None]
-    across = R[:, None, :1] * np.cos(angle) * first[:, None]
-    points = P[:, None] + across + R[:, None, 1:] * np.sin(angle) * second[:, None]
-    return grid(points, wraps=True)
+    helper = np.where(np.abs(ahead[..., :1]) < 0.9, [1.0, 0.0, 0.0], [0.0, 1.0, 0.0])
+    first = helper - ahead * dot(helper, ahead)[..., None]
+    first /= np.sqrt(dot(first, first))[..., None]
+    return first, cross(ahead, first)
+
+
+@lru_cache(maxsize=32)
+def _circle(sides: int) -> tuple[Floats, Floats]:
+    """Cosine and sine (sides, 1) of evenly spaced angles."""
+    angle = np.linspace(0, 2 * np.pi, sides, endpoint=False)[:, None]
+    return _kept(np.cos(angle)), _kept(np.sin(angle))
+
+
+def dot(a: AnyFloats, b: AnyFloats) -> AnyFloats:
+    """Scalar products (...) of vectors (..., 3); numpy's sum over so few takes far longer."""
+    return np.asarray(a[..., 0] * b[..., 0] + a[..., 1] * b[..., 1] + a[..., 2] * b[..., 2])
+
+
+def cross(a: AnyFloats, b: AnyFloats) -> AnyFloats:
+    """Vector products (..., 3), as np.cross with less ado."""
+    (ax, ay, az), (bx, by, bz) = (np.moveaxis(v, -1, 0) for v in (a, b))
+    return np.stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx], axis=-1)
 
 
 def offset(points: ArrayLike, x: float = 0.0, y: float = 0.0, z: float = 0.0) -> Floats:
@@ -153,16 +207,20 @@ def rod(start: ArrayLike, end: ArrayLike, radius: float, sides: int = 6) -> Mesh
 def revolved(profile: ArrayLike, sides: int = 12) -> Mesh:
     """A profile (k, 2) of (radius, height), from the bottom up, turned about the z axis."""
     r, z = np.asarray(profile, dtype=np.float64).T
-    angle = np.linspace(0, 2 * np.pi, sides, endpoint=False)
-    x, y = r[:, None] * np.cos(angle), r[:, None] * np.sin(angle)
+    cos, sin = _circle(sides)
+    x, y = r[:, None] * cos[:, 0], r[:, None] * sin[:, 0]
     return grid(np.stack([x, y, np.broadcast_to(z[:, None], x.shape)], axis=-1), wraps=True)
 
 
 def ellipsoid(centre: ArrayLike, radii: ArrayLike, sides: int = 10, rings: int = 7) -> Mesh:
     """A ball, stretched to radii (3,) along the axes."""
+    return _ball(sides, rings).through(np.diag(np.asarray(radii, dtype=np.float64)), centre)
+
+
+@lru_cache(maxsize=32)
+def _ball(sides: int, rings: int) -> Mesh:
     t = np.linspace(0, np.pi, rings)
-    ball = revolved(np.stack([np.sin(t), -np.cos(t)], axis=1), sides)
-    return ball.through(np.diag(np.asarray(radii, dtype=np.float64)), centre)
+    return revolved(np.stack([np.sin(t), -np.cos(t)], axis=1), sides)
 
 
 def prism(outline: ArrayLike, bottom: float, top: float) -> Mesh:
