@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from parhelion.sim_adapters._street_mesh import Light, Part, Street
 from parhelion.sim_adapters._street_noise import noise
+from parhelion.sim_adapters._street_shapes import cross, dot
 
 Floats = NDArray[np.floating[Any]]
 Ints = NDArray[np.int32]
@@ -24,6 +25,7 @@ LAMP_HEAD_M = 0.4  # shadow rays end before the fixture that holds the light
 ROOM_LEVEL = 0.35  # share of a room's light that curtains and walls let through its panes
 ROOM_DETAIL_M = 0.9
 FAINT = 0.004  # irradiance below which a lamp is left out
+BARELY = 1e-4  # by which a cosine may be off
 
 
 class Hits(NamedTuple):
@@ -72,7 +74,7 @@ class Geometry:
     @cached_property
     def corner_normals(self) -> Floats:
         """(F, 3 corners, 3) unit; shared between neighbours on smooth parts, else the face's."""
-        return np.concatenate([part_normals(p) for p in self.street.parts])
+        return corner_normals(self.street.parts, self.corners)
 
     @cached_property
     def colours(self) -> Floats:
@@ -101,18 +103,19 @@ class Geometry:
         u, v = hits.barycentric[met, :1], hits.barycentric[met, 1:]
         n0, n1, n2 = np.moveaxis(self.corner_normals[face], 1, 0)
         n = _unit(n0 + u * (n1 - n0) + v * (n2 - n0))
-        towards = (n * directions[met]).sum(1, keepdims=True) <= 0
-        normals[met] = np.where(towards, n, -n)
+        towards = dot(n, directions[met]) <= 0
+        normals[met] = np.where(towards[:, None], n, -n)
         albedo[met] = self._albedo(part[met], face, u, v)
         return Surfaces(part, points, normals, albedo)
 
     def _albedo(self, part: Ints, face: Ints, u: Floats, v: Floats) -> Floats:
         albedo = self.colours[part]
-        for p in np.unique(part):
-            mesh = self.street.parts[p]
-            if mesh.texture is None or mesh.uv is None:
+        order = np.argsort(part.astype(np.int16), kind="stable")  # of few bits: by counting
+        ends = np.cumsum(np.bincount(part, minlength=len(self.street.parts)))
+        for p, mesh in enumerate(self.street.parts):
+            here = order[ends[p - 1] if p else 0 : ends[p]]
+            if mesh.texture is None or mesh.uv is None or not len(here):
                 continue
-            here = np.flatnonzero(part == p)
             uv = mesh.uv[mesh.faces[face[here] - self.first_face[p]]]
             at = uv[:, 0] + u[here] * (uv[:, 1] - uv[:, 0]) + v[here] * (uv[:, 2] - uv[:, 0])
             height, width = mesh.texture.shape[:2]
@@ -176,22 +179,23 @@ def _unshadowed(
     """Which points a light could reach; its irradiance, direction and distance there."""
     intensity = np.array(light.intensity, dtype=np.float32)
     to = np.array(light.position_m, dtype=np.float32) - points
-    squared = (to * to).sum(1)
+    squared = dot(to, to)
     near = np.flatnonzero(squared * FAINT < intensity.max())
     to, distance = to[near], np.sqrt(squared[near])
     to /= np.maximum(distance, 1e-6)[:, None]
-    cosine = (to * normals[near]).sum(1)
-    factor = spot_falloff(light, -to) * np.maximum(cosine, 0) / np.maximum(squared[near], 0.01)
-    reached = factor * intensity.max() > FAINT
-    alone = factor[reached, None] * intensity
-    return near[reached], alone, np.ascontiguousarray(to[reached]), distance[reached]
-
-
-def spot_falloff(light: Light, directions: Floats) -> Floats:
-    """Share of full intensity along unit `directions` (R, 3) away from the light, (R,)."""
     axis = np.array(light.direction, dtype=np.float32)
-    axis /= np.linalg.norm(axis)
-    angle = np.degrees(np.arccos(np.clip(directions @ axis, -1, 1)))
+    off_axis = -to @ (axis / np.linalg.norm(axis))
+    inside = np.flatnonzero(off_axis > np.cos(np.radians(light.cutoff_deg)) - BARELY)
+    near, to, distance, off_axis = near[inside], to[inside], distance[inside], off_axis[inside]
+    cosine = np.maximum(dot(to, normals[near]), 0)
+    factor = _spot_falloff(light, off_axis) * cosine / np.maximum(squared[near], 0.01)
+    reached = np.flatnonzero(factor * intensity.max() > FAINT)
+    return near[reached], factor[reached, None] * intensity, to[reached], distance[reached]
+
+
+def _spot_falloff(light: Light, cosine: Floats) -> Floats:
+    """Share of full intensity at angles (R,) off the light's axis, given by their cosines."""
+    angle = np.degrees(np.arccos(np.clip(cosine, -1, 1)))
     ramp = max(light.cutoff_deg - light.beam_deg, 1e-3)
     return np.clip((light.cutoff_deg - angle) / ramp, 0, 1).astype(np.float32)
 
@@ -211,19 +215,24 @@ def cast(scene: EmbreeScene, origins: Floats, directions: Floats) -> Hits:
     return Hits(found["primID"], t, np.stack([found["u"], found["v"]], axis=1))
 
 
-def part_normals(part: Part) -> Floats:
+def corner_normals(parts: tuple[Part, ...], corners: Floats) -> Floats:
     """(F, 3 corners, 3) unit normals; smooth parts weight the faces at a vertex by their area."""
-    corners = part.vertices[part.faces].astype(np.float32)
-    weighted = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    if not part.smooth:
-        return np.repeat(_unit(weighted)[:, None], 3, axis=1)
+    weighted = cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    normals = np.repeat(_unit(weighted)[:, None], 3, axis=1)
+    first = 0
+    for part in parts:
+        own = slice(first, first := first + len(part.faces))
+        if part.smooth:
+            normals[own] = _smooth_normals(part, weighted[own])
+    return normals
+
+
+def _smooth_normals(part: Part, weighted: Floats) -> Floats:
     flat = part.faces.ravel()
-    sums = [
-        np.bincount(flat, np.repeat(weighted[:, axis], 3), len(part.vertices)) for axis in range(3)
-    ]
-    return np.asarray(_unit(np.stack(sums, axis=1).astype(np.float32))[part.faces])
+    sums = [np.bincount(flat, np.repeat(w, 3), len(part.vertices)) for w in weighted.T]
+    return _unit(np.stack(sums, axis=1).astype(np.float32))[part.faces]
 
 
 def _unit(vectors: Floats) -> Floats:
-    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    length = np.sqrt(dot(vectors, vectors))[..., None]
     return np.asarray(vectors / np.maximum(length, np.float32(1e-12)))

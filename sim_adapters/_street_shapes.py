@@ -163,7 +163,7 @@ def tubes(paths: ArrayLike, radii: ArrayLike, sides: int = 8, capped: bool = Tru
     return [grid(one, wraps=True) for one in points.astype(np.float32)]
 
 
-def _frames(P: Floats) -> tuple[Floats, Floats]:
+def _frames(P: Floats) -> tuple[AnyFloats, AnyFloats]:
     """Two unit vectors (t, k, 3) across paths (t, k, 3), the first as near to x as may be."""
     ahead = np.empty_like(P)
     ahead[:, 1:-1] = (P[:, 2:] - P[:, :-2]) / 2

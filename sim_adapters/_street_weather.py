@@ -44,13 +44,16 @@ def between(
     airlight = horizon_radiance(air, rays.reshape(-1, 3)).reshape(rays.shape)
     length = np.minimum(depth / _z_per_m(rays), FOG_TOP_M / np.maximum(rays[..., 2], 0.03))
     patchy = air.extinction_per_m * _patches(air, rays, length.min(axis=0), origin)
-    ends = (length.min(axis=0), length.max(axis=0))  # both, so that edges stay smooth
+    # Nearest and farthest sample, so that edges stay smooth.
+    ends = (length.min(axis=0), length.max(axis=0)) if len(length) > 1 else (length[0],)
     glow = np.mean([_lamp_airlight(lights, rays, end, origin, air) for end in ends], axis=0)
     kept = np.exp(-patchy * length).mean(axis=0)[..., None]
     hazy = linear * kept + airlight * (1 - kept) + glow
     nearest = depth.min(axis=0)
     if smoke is not None:
         hazy = through_smoke(hazy, smoke, g.camera, rays, depth, air)
+    if air.rain_mm_h <= 0 and air.snow_mm_h <= 0:
+        return hazy
     light = 0.6 * airlight + 0.25 * _around(hazy) + 3 * glow
     if air.rain_mm_h > 0:
         hazy = _rain(hazy, nearest, light, air, focal_px)
