@@ -225,7 +225,7 @@ class HasLikelihood(Protocol):
     """A generator that can say how likely it finds frames; optional beside `Generator`."""
 
     def bits_per_dimension(self, frames: Sequence[Frame], seed: int) -> tuple[float, Likelihood]:
-        """Mean of -log2 p(x | y) / (3 H W) over the frames, each given its own label and conditions.
+        """Mean of -log2 p(x | y) / (3 H W) over the frames, y each frame's own.
 
         In bits per grey level of one channel of one pixel, lower is better: the density is of grey
         levels 0..255 with uniform noise in [0, 1) added, from `seed`, so that eight bits is the
