@@ -225,12 +225,13 @@ class HasLikelihood(Protocol):
     """A generator that can say how likely it finds frames; optional beside `Generator`."""
 
     def bits_per_dimension(self, frames: Sequence[Frame], seed: int) -> tuple[float, Likelihood]:
-        """Mean of -log2 p(x | y) / (3 H W) over the frames, y each frame's own.
+        """Mean of -log2 p(x | y) / (C H W) over the frames, y each frame's own.
 
         In bits per grey level of one channel of one pixel, lower is better: the density is of grey
         levels 0..255 with uniform noise in [0, 1) added, from `seed`, so that eight bits is the
-        uniform model and models compare. H and W are those that the generator draws at. Raises
-        CannotHonour where a frame's class or conditions are none that it was fitted on.
+        uniform model and models compare. C, H and W are those that the generator learnt; C = 1
+        where all training pictures are grey. Raises CannotHonour where a frame's class or
+        conditions are none that it was fitted on.
         """
 
 
