@@ -29,6 +29,18 @@ CANDIDATES = (FOG, NIGHT, CLEAR)  # some part may refuse some; none may refuse a
 LAYERS = {"depth", "stencil", "emissive", "instances", "camera"}
 
 TINY: dict[str, dict[str, Any]] = {
+    "cyclegan": {
+        "width": 4,
+        "blocks": 1,
+        "critic_width": 4,
+        "critic_layers": 3,
+        "crop_px": 24,
+        "batch_size": 2,
+        "steps": 3,
+        "learning_rate": 1e-2,
+        "min_frames_per_cell": 2,
+    },
+    "pca": {"components": 3, "min_frames_per_cell": 2},
     "pix2pix": {
         "width": 4,
         "levels": 2,
