@@ -123,10 +123,16 @@ class SpawnPool:
                 return self._pool, None, failed
 
     def _drop(self, broken: ProcessPoolExecutor) -> None:
+        """Ends a broken pool, once, and before a new one is made.
+
+        Every thread that waited finds it broken. Were it shut down twice at the same time, the
+        second could close a file descriptor by number that is the new pool's by then: its results
+        would come to nobody, and the run would wait for ever (seen on Python 3.11.7).
+        """
         with self._lock:
             if self._pool is broken:
                 self._pool = None
-        broken.shutdown(wait=True, cancel_futures=True)
+                broken.shutdown(wait=True, cancel_futures=True)
 
 
 def _result(manager: threading.Thread | None, future: Future[Receipt]) -> Receipt:

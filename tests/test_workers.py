@@ -130,3 +130,24 @@ def test_a_chunk_whose_pool_ended_silently_is_given_out_again() -> None:
     answered: Future[Any] = Future()
     answered.set_result("receipt")
     assert workers._result(gone, answered) == "receipt"
+
+
+def test_a_broken_pool_is_shut_down_once_however_many_threads_find_it_broken() -> None:
+    """A second shutdown at the same time could close a descriptor that is somebody else's by then."""
+
+    class Broken:
+        shutdowns = 0
+
+        def shutdown(self, *, wait: bool, cancel_futures: bool) -> None:
+            self.shutdowns += 1
+            time.sleep(0.01)  # long enough for the others to come
+
+    pool, broken = SpawnPool(2), Broken()
+    pool._pool = broken  # type: ignore[assignment]
+    threads = [threading.Thread(target=pool._drop, args=(broken,)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert broken.shutdowns == 1
+    assert pool._pool is None
