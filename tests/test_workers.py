@@ -133,7 +133,7 @@ def test_a_chunk_whose_pool_ended_silently_is_given_out_again() -> None:
 
 
 def test_a_broken_pool_is_shut_down_once_however_many_threads_find_it_broken() -> None:
-    """A second shutdown at the same time could close a descriptor that is somebody else's by then."""
+    """A second shutdown at the same time could close a descriptor that is another's by then."""
 
     class Broken:
         shutdowns = 0
