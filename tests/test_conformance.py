@@ -29,6 +29,16 @@ CANDIDATES = (FOG, NIGHT, CLEAR)  # some part may refuse some; none may refuse a
 LAYERS = {"depth", "stencil", "emissive", "instances", "camera"}
 
 TINY: dict[str, dict[str, Any]] = {
+    "gan": {
+        "channels": 4,
+        "critic_width": 4,
+        "widest": 8,
+        "noise_size": 3,
+        "style_size": 8,
+        "batch_size": 2,
+        "steps": 6,
+        "min_frames_per_cell": 2,
+    },
     "cyclegan": {
         "width": 4,
         "blocks": 1,
