@@ -12,6 +12,7 @@ function themed(figure) {
     if (trace.type === "heatmap") return { ...trace, colorscale: [[0, colour("wash")], [1, paint]] };
     return {
       ...trace,
+      line: trace.line && { ...trace.line, color: paint },
       marker: { ...trace.marker, color: paint, line: { color: paint, width: trace.meta === "floor" ? 2 : 0 } },
       error_x: trace.error_x && { ...trace.error_x, color: paint },
     };
@@ -78,7 +79,9 @@ function enlargePictures() {
 }
 
 paintPlots();
-filterGallery();
-enlargePictures();
+if (document.getElementById("gallery")) {
+  filterGallery();
+  enlargePictures();
+}
 for (const fold of document.querySelectorAll("details:has(.plot)")) fold.addEventListener("toggle", paintPlots);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", paintPlots);

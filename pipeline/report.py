@@ -32,8 +32,8 @@ def write_report(
     """
     timings = timings or Timings()
     texts = {
-        "report.css": _template("report.css"),
-        "report.js": _template("report.js"),
+        "report.css": template("report.css"),
+        "report.js": template("report.js"),
         "plotly.min.js": get_plotlyjs(),
         "report.json": data.model_dump_json(),
         "timings.json": timings.model_dump_json(),
@@ -62,14 +62,35 @@ def rewrite_report(folder: Path) -> Path:
 
 def page(data: ReportData, timings: Timings) -> str:
     """The HTML of the page; whatever comes from the data is escaped."""
-    environment = Environment(
-        loader=FunctionLoader(_template),
+    shown = len(data.gallery)
+    return (
+        environment()
+        .get_template("report.html")
+        .render(
+            data=data,
+            timings=timings,
+            axes=by_axis(data.representation),
+            is_crossing=is_crossing,
+            gallery=choose_evenly(data.gallery, lambda item: f"{item.cell} {item.verdict}", shown),
+            distances=comparable(data.distances),
+            figures=figures(data),
+            legend=_legend(data.gallery),
+            choices=_choices(data.gallery),
+            version=__version__,
+        )
+    )
+
+
+def environment() -> Environment:
+    """Templates beside this file, with the filters below; whatever comes from data is escaped."""
+    made = Environment(
+        loader=FunctionLoader(template),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(
+    made.filters.update(
         percent=percent,
         points=points,
         percent_interval=percent_interval,
@@ -77,19 +98,7 @@ def page(data: ReportData, timings: Timings) -> str:
         seconds=seconds,
         number=number,
     )
-    shown = len(data.gallery)
-    return environment.get_template("report.html").render(
-        data=data,
-        timings=timings,
-        axes=by_axis(data.representation),
-        is_crossing=is_crossing,
-        gallery=choose_evenly(data.gallery, lambda item: f"{item.cell} {item.verdict}", shown),
-        distances=comparable(data.distances),
-        figures=figures(data),
-        legend=_legend(data.gallery),
-        choices=_choices(data.gallery),
-        version=__version__,
-    )
+    return made
 
 
 def percent(share: float | None) -> str:
@@ -129,7 +138,8 @@ def number(value: float | None) -> str:
     return f"{value:,.4g}".replace("-", MINUS)
 
 
-def _template(name: str) -> str:
+def template(name: str) -> str:
+    """The text of a template, style or script beside this file."""
     return resources.files("parhelion.pipeline").joinpath(name).read_text(encoding="utf-8")
 
 
