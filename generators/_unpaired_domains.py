@@ -54,7 +54,8 @@ def domains(data: TrainingData, config: UnpairedConfig) -> tuple[Domain, Domain]
             f"by from_cells and to_cells (there are {_cells(data.source.keys)})"
         )
     X = _chosen("from", data.source, config.from_cells, config.from_kind)
-    Y = _chosen("to", data.target or data.source, config.to_cells, config.to_kind)
+    other = data.target if data.target is not None else data.source
+    Y = _chosen("to", other, config.to_cells, config.to_kind)
     both = {key.frame_id for key in X.keys} & {key.frame_id for key in Y.keys}
     if both:
         raise DomainsUnclear(
