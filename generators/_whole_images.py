@@ -44,6 +44,7 @@ class WholeImages:
         self.channels = 1 if all(_is_grey(self.frames[i].image) for i in sample) else 3
         self._room = cache_mb * 2**20 // (self.channels * self.size[0] * self.size[1])
         self._kept: dict[int, NDArray[np.uint8]] = {}
+        self._told: dict[tuple[int, Conditions], NDArray[np.float32]] = {}
         of_cell: dict[tuple[int, str], list[int]] = defaultdict(list)
         for i, key in enumerate(self.frames.keys):
             of_cell[key.label.index if key.label else -1, key.conditions.cell].append(i)
@@ -77,10 +78,11 @@ class WholeImages:
 
     def rows(self, rows: list[int]) -> Pictures:
         """The pictures with these numbers."""
-        x = scaled(np.stack([self._pixels(i) for i in rows]))
-        keys = [self.frames.keys[i] for i in rows]
-        y = np.stack([y_vector(key.label, key.conditions, self.vocabulary) for key in keys])
-        return Pictures(x, torch.from_numpy(y))
+        return Pictures(self.x(rows), torch.from_numpy(np.stack([self._y(i) for i in rows])))
+
+    def x(self, rows: list[int]) -> Tensor:
+        """(N, C, H, W) float32 in -1..1 of the pictures with these numbers."""
+        return scaled(np.stack([self._pixels(i) for i in rows]))
 
     def references(self, most: int, each: int) -> tuple[Tensor, Tensor]:
         """Pictures (K, `each`, C, H, W) of at most `most` values of y that have so many, and those
@@ -93,6 +95,14 @@ class WholeImages:
             shape = (0, each, self.channels, *self.size)
             return torch.empty(shape), torch.empty(0, self.y_size)
         return torch.stack([s.x for s in sets]), torch.stack([s.y[0] for s in sets])
+
+    def _y(self, i: int) -> NDArray[np.float32]:
+        """The y vector of picture i; many pictures share one, which takes longer to make than x."""
+        key = self.frames.keys[i]
+        told = key.label.index if key.label else -1, key.conditions
+        if told not in self._told:
+            self._told[told] = y_vector(key.label, key.conditions, self.vocabulary)
+        return self._told[told]
 
     def _pixels(self, i: int) -> NDArray[np.uint8]:
         """(C, H, W) of picture i."""
