@@ -25,8 +25,14 @@ from parhelion.generators._health import Health, Probe
 from parhelion.generators._image_pool import ImagePool
 from parhelion.generators._pix2pix_step import left_of_rate
 from parhelion.generators._trained import Seen
-from parhelion.generators._unpaired_crops import SKY_SIZE, Crops, DomainCrops
-from parhelion.generators._unpaired_domains import domains
+from parhelion.generators._unpaired_crops import (
+    SKY_SIZE,
+    Answer,
+    Crops,
+    DomainCrops,
+    mirror_safe,
+)
+from parhelion.generators._unpaired_domains import Domain, domains
 from parhelion.pipeline.contracts import Ailment, TrainingData
 from parhelion.pipeline.seeds import rng, seed_of
 from parhelion.pipeline.training import (
@@ -81,13 +87,21 @@ class CycleGanStep:
         self._health = Health(steps=config.steps)
 
     def crops(self, data: TrainingData) -> tuple[DomainCrops, DomainCrops]:
-        """Where batches of X and Y come from; the labels of neither are read."""
+        """Where batches of X and Y come from. No label is read, but X tells whether to mirror."""
+        X, Y = domains(data, self.config)
+        flips = self.config.flips and mirror_safe(X)
+        return self._crops_of(X, flips, self.answer), self._crops_of(Y, flips, None)
+
+    @property
+    def answer(self) -> Answer | None:
+        """What crops of X say besides; here nothing."""
+        return None
+
+    def _crops_of(self, domain: Domain, flips: bool, answer: Answer | None) -> DomainCrops:
         c = self.config
-        X, Y = (
-            DomainCrops(domain, crop_px=c.crop_px, flips=c.flips, cache_mb=c.cache_mb // 2)
-            for domain in domains(data, c)
+        return DomainCrops(
+            domain, crop_px=c.crop_px, flips=flips, cache_mb=c.cache_mb // 2, answer=answer
         )
-        return X, Y
 
     @property
     def steps(self) -> int:
@@ -114,7 +128,8 @@ class CycleGanStep:
         """Whether the averaged G still draws many pictures, under the skies asked for."""
         most, each = EXAMINED
         random = rng("cyclegan.examine", self.seed)
-        real = [self.Y.of_cell(cell, each, random).to(self.device) for cell in self._examined(most)]
+        cells = list(self.Y.cells)[:most]
+        real = [self.Y.of_cell(cell, each, random).to(self.device) for cell in cells]
         x = self.X.batch(each, random).to(self.device).x
         noise = torch.Generator().manual_seed(seed_of("cyclegan.examine.noise", self.seed))
         drawn = [self.average(x, y.sky, self.noise(x, noise)) for y in real]
@@ -218,9 +233,6 @@ class CycleGanStep:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
             scores: Tensor = critic(seen, sky)
         return scores.float()
-
-    def _examined(self, most: int) -> list[str]:
-        return list(self.Y.cells)[:most]
 
 
 def _backpropagate(loss: Tensor) -> None:

@@ -56,11 +56,17 @@ def sky_vector(conditions: Conditions) -> NDArray[np.float32]:
     return condition_vector(conditions)[len(Weather) : WORDS_SIZE]
 
 
+def mirror_safe(domain: Domain) -> bool:
+    """Whether no frame has a class that a mirror would change."""
+    labels = {key.label for key in domain.keys}
+    return all(label is None or label.mirror_safe for label in labels)
+
+
 class DomainCrops:
     """Draws batches of one domain; a cell with few frames is drawn as often as a full one.
 
-    Crops are mirrored by chance, unless the frame has a class that a mirror would change. A frame
-    smaller than a crop is continued by its last row and column. Without `answer` no label is read.
+    With `flips` crops are mirrored by chance. A frame smaller than a crop is continued by its last
+    row and column. Without `answer` no label is read.
     """
 
     def __init__(
@@ -112,8 +118,7 @@ class DomainCrops:
             int(p * (max(n - side, 0) + 1))
             for p, n in zip(chance[:2], view.image.shape[:2], strict=True)
         )
-        label = self.frames.keys[i].label
-        mirror = self.flips and chance[2] < 0.5 and (label is None or label.mirror_safe)
+        mirror = self.flips and chance[2] < 0.5
 
         def window(layer: NDArray[Any]) -> NDArray[Any]:
             part = layer[top : top + side, left : left + side]

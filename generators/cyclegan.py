@@ -46,7 +46,7 @@ class CycleGanConfig(UnpairedConfig):
     crop_px: Positive = 64  # side of the training crops, pixels
     batch_size: Positive = 4  # crops of either domain per batch
     accumulate: Positive = 1  # batches per update
-    flips: bool = True  # mirror crops by chance, where no image-level class forbids it
+    flips: bool = True  # mirror crops by chance, where no class of X forbids it
     learning_rate: AboveZero = 4e-4  # of all networks, Adam
     steady_share: Share = 0.5  # of the steps, before the rate falls evenly to nothing
     cycle_weight: Weight = 10.0  # lambda of equation 3
