@@ -66,7 +66,8 @@ def metres(pixels: NDArray[np.uint8], converter: DepthConverter, name: str) -> D
 
 def red_of(pixels: NDArray[np.uint8]) -> Stencil:
     """(H, W): the only channel, or R, where raw tags are."""
-    return pixels if pixels.ndim == 2 else _planes(pixels)[0]
+    red = pixels if pixels.ndim == 2 else cv2.extractChannel(pixels, 0)
+    return red.astype(np.uint8, copy=False)
 
 
 def is_raw(pixels: NDArray[np.uint8]) -> bool:
@@ -83,11 +84,12 @@ def instances_of(pixels: NDArray[np.uint8], classes: Stencil, name: str) -> Inst
         wanted = "three channels of instances"
         raise BadFrame(Reason.WRONG_TYPE, f"{name}: wanted {wanted}, got one channel")
     _, g, b = _planes(pixels)
-    counted = cv2.LUT(classes, COUNTED).astype(np.int32)
-    ids = (b.astype(np.int32) << 8) | g
-    found = (counted << 16) | ids
-    found[(counted == 0) | (ids == 0)] = 0  # the engine's 0 is nobody's id
-    return found
+    counted = cv2.LUT(classes, COUNTED)
+    nobody = (counted == 0) | ((g | b) == 0)  # the engine's 0 is nobody's id
+    kept = nobody.view(np.uint8) - np.uint8(1)  # every bit of what is kept, none of the rest
+    # In memory G B class 0 is the number itself.
+    planes = [g & kept, b & kept, counted & kept, np.zeros_like(g)]
+    return cv2.merge(planes).view("<i4")[..., 0].astype(np.int32, copy=False)
 
 
 def engine_id(instance: int) -> int:
@@ -101,22 +103,22 @@ def category_of(instance: int) -> SceneClass:
 
 
 def _of_24_bits(pixels: NDArray[np.uint8]) -> Depth:
-    r, g, b = _planes(pixels)
-    depth = b.astype(np.float32)  # which holds 24 bits exactly
-    for lower in (g, r):
-        depth *= 256
-        depth += lower
-    sky = depth == STEPS
+    rgba = cv2.cvtColor(pixels, cv2.COLOR_RGB2RGBA) if pixels.shape[2] == 3 else pixels
+    steps = rgba.view("<i4")[..., 0] & STEPS  # in memory R G B A is the number itself, but for A
+    depth = steps.astype(np.float32)  # which holds 24 bits exactly
     depth *= FAR_M / STEPS
-    depth[sky] = np.inf
+    depth[steps == STEPS] = np.inf
     return depth
 
 
 def _is_grey(pixels: NDArray[np.uint8]) -> bool:
     if pixels.ndim == 2:
         return True
-    r, g, b = _planes(pixels)
-    return np.array_equal(r, g) and np.array_equal(g, b)
+    for step in (8, 1):  # of colours a grid of pixels is proof enough
+        r, g, b = _planes(np.ascontiguousarray(pixels[::step, ::step]))
+        if not (np.array_equal(r, g) and np.array_equal(g, b)):
+            return False
+    return True
 
 
 def _planes(pixels: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:

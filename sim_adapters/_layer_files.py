@@ -15,7 +15,13 @@ from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
 from parhelion.pipeline.bad_frame import BadFrame, Reason
-from parhelion.sim_adapters._image_files import UNREADABLE, opened, said
+from parhelion.sim_adapters._image_files import (
+    PNG_8_BIT_COLOURS,
+    RGB_AS_IT_LIES,
+    UNREADABLE,
+    opened,
+    said,
+)
 
 LAYER_FORMATS = ("PNG", "TIFF")
 NUMPY_MAGIC = b"\x93NUMPY"
@@ -42,13 +48,17 @@ def decode_channels(data: bytes, name: str, max_pixels: int) -> NDArray[Any]:
     """
     with opened(data, name, ("PNG",), max_pixels, Reason.UNREADABLE_LAYER) as picture:
         mode = picture.mode
+        plain = data[24:26] == PNG_8_BIT_COLOURS and "transparency" not in picture.info
         picture.verify()
     if mode not in ("RGB", "RGBA"):
         sentence = f"{name}: wanted three or four channels of numbers, got mode {mode}"
         raise BadFrame(Reason.WRONG_TYPE, sentence)
-    values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    how = RGB_AS_IT_LIES if plain else cv2.IMREAD_UNCHANGED
+    values = cv2.imdecode(np.frombuffer(data, np.uint8), how)
     if values is None:
         raise BadFrame(Reason.UNREADABLE_LAYER, f"{name}: wanted a whole PNG, got a broken one")
+    if plain:
+        return values
     swap = cv2.COLOR_BGR2RGB if values.shape[2] == 3 else cv2.COLOR_BGRA2RGBA
     return cv2.cvtColor(values, swap)
 

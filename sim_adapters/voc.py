@@ -143,7 +143,9 @@ def _object(found: VocObject, category: SceneClass, box: Box, instance: int | No
 def _numbers(files: SourceFiles) -> Instances:
     """Object numbers (H, W), void as background."""
     ids: NDArray[np.integer] = files.ids("instances")
-    return np.where(ids == VOID, 0, ids).astype(np.int32)
+    numbers: Instances = ids.astype(np.int32)
+    numbers[ids == VOID] = 0
+    return numbers
 
 
 def _overlap(one: Box, other: Box) -> float:
