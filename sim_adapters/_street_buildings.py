@@ -3,7 +3,7 @@
 House axes: the front stands on y = 0 and faces -y, from x = 0 to x = width; the ground is z = 0.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,12 +14,14 @@ from parhelion.sim_adapters import _street_roofs as roofs
 from parhelion.sim_adapters import _street_shops as shops
 from parhelion.sim_adapters import _street_textures as textures
 from parhelion.sim_adapters._street_assembly import Piece, Surface, fused, through
+from parhelion.sim_adapters._street_detail import few, is_coarse
 from parhelion.sim_adapters._street_facade import Style
 from parhelion.sim_adapters._street_layout import Character
 from parhelion.sim_adapters._street_palette import Random
 from parhelion.sim_adapters._street_shapes import Floats, box, boxes, merged
 
 B = SceneClass.BUILDING
+PROUD_M = -0.02  # depth of coarse windows
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +68,12 @@ def masonry(random: Random, character: Character) -> Masonry:
 
 
 def random_style(random: Random, stuff: Masonry, character: Character) -> Style:
-    """The walls and windows of one house."""
+    """The walls and windows of one house; coarse windows stand before walls without holes."""
+    style = _fine_style(random, stuff, character)
+    return replace(style, reveal=PROUD_M) if is_coarse() else style
+
+
+def _fine_style(random: Random, stuff: Masonry, character: Character) -> Style:
     wall, metres = stuff.walls[int(random.integers(len(stuff.walls)))]
     modern = character == "offices" or (character == "city" and random.random() < 0.25)
     if modern:
@@ -178,7 +185,7 @@ def _balconies(random: Random, style: Style, windows: Floats) -> list[Piece]:
     u = (chosen[:, 0] + chosen[:, 1]) / 2
     z, o, w = chosen[:, 2] - 0.4, np.zeros(len(chosen)), chosen[:, 1] - chosen[:, 0] + 0.7
     slab = boxes(np.stack([u, o - 0.5, z], axis=1), np.stack([w, o + 1.0, o + 0.15], axis=1))
-    rails, bars = [], np.linspace(-0.5, 0.5, 9)
+    rails, bars = [], np.linspace(-0.5, 0.5, few(9))
     for dz, thick in ((1.0, 0.05), (0.2, 0.03)):
         front = np.stack([w, o + 0.04, o + thick], axis=1)
         rails.append(boxes(np.stack([u, o - 0.97, z + dz], axis=1), front))

@@ -10,9 +10,12 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from parhelion.sim_adapters._street_detail import is_coarse
 from parhelion.sim_adapters._street_shapes import Floats, Mesh, merged
 
 PAINT, GLASS, TRIM, HEAD, TAIL, CHROME = range(6)
+
+APART_M = 0.07  # coarse stations, at least
 
 # Rows: share of the height from sill to shoulder, and how wide the body is there.
 _LOWER = np.array([0.0, 0.1, 0.3, 0.5, 0.64, 0.82, 1.0])
@@ -23,6 +26,9 @@ _UPPER = np.array([0.08, 0.5, 0.88, 1.0])
 _ROOF = np.array([0.9, 0.5, 0.0])
 _ROWS = len(_LOWER) + len(_UPPER) + len(_ROOF)
 _SHOULDER, _RAIL = len(_LOWER) - 1, len(_LOWER) + len(_UPPER) - 1
+# Rows that coarse bodies keep, and what the bands between them are like in fine ones.
+_FEW_ROWS = np.array([0, 1, 4, 6, 7, 9, 10, 11, 13])
+_FEW_BANDS = np.array([0, 2, 5, 6, 7, 9, 10, 11])
 _ACROSS = np.array([-1.0, -0.74, -0.5, -0.24, 0.24, 0.5, 0.74, 1.0])
 
 
@@ -51,19 +57,24 @@ class Body:
         return max(z for _, z in self.top)
 
 
-@lru_cache(maxsize=32)
 def shell(body: Body) -> dict[int, Mesh]:
     """The meshes of a body by kind (PAINT, GLASS, ...); vertices are shared for smooth light."""
-    s = _stations(body)
-    right = _section(body, s)  # (stations, rows, 3)
+    return _shell(body, is_coarse())
+
+
+@lru_cache(maxsize=64)
+def _shell(body: Body, coarse: bool) -> dict[int, Mesh]:
+    s = _coarse_stations(body) if coarse else _stations(body)
+    rows, bands = (_FEW_ROWS, _FEW_BANDS) if coarse else (slice(None), slice(None))
+    right = _section(body, s)[:, rows]  # (stations, rows, 3)
     left = right * (-1, 1, 1)
-    kinds = _side_kinds(body, (s[:-1] + s[1:]) / 2)
+    kinds = _side_kinds(body, (s[:-1] + s[1:]) / 2)[:, bands]
     found: dict[int, list[Mesh]] = {}
     # The right side seen from outside has the nose to the right: stations run to the left.
     for points, kind in ((right[::-1], kinds[::-1]), (left, kinds)):
         _collect(found, points.swapaxes(0, 1), kind.T)
-    _collect(found, *_end(right[0], 1.0, _front_kinds(body)))
-    _collect(found, *_end(right[-1], -1.0, _rear_kinds(body)))
+    _collect(found, *_end(right[0], 1.0, _front_kinds(body)[bands]))
+    _collect(found, *_end(right[-1], -1.0, _rear_kinds(body)[bands]))
     return {kind: merged(meshes) for kind, meshes in sorted(found.items())}
 
 
@@ -81,6 +92,18 @@ def _stations(body: Body) -> Floats:
     marks += list(np.arange(0.8, L - 0.6, 0.8))
     s = np.unique(np.round(np.clip(marks, 0, L), 4))
     return np.asarray(s[np.diff(s, prepend=-1.0) > 0.011], dtype=np.float64)
+
+
+def _coarse_stations(body: Body) -> Floats:
+    """Those that the outline and the glass need."""
+    L = body.length
+    marks = [0.14, L - 0.14, *(s for s, _ in body.top)]
+    marks += [s for pair in (body.windscreen, body.rear_glass, body.bed) if pair for s in pair]
+    marks += [body.side_glass[0][0], body.side_glass[-1][1]]
+    arch = np.cos(np.linspace(0, np.pi, 4)) * _arch_radius(body)
+    marks += [s for axle in body.axles for s in axle + arch]
+    inner = np.unique([s for s in marks if s < L - APART_M])
+    return np.array([0.0, *inner[np.diff(inner, prepend=0.0) > APART_M], L])
 
 
 def _arch_radius(body: Body) -> float:

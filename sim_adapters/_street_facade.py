@@ -12,6 +12,7 @@ import numpy as np
 from parhelion.pipeline.scene_class import SceneClass
 from parhelion.sim_adapters import _street_palette as palette
 from parhelion.sim_adapters._street_assembly import Piece, Surface
+from parhelion.sim_adapters._street_detail import is_coarse
 from parhelion.sim_adapters._street_palette import Colour, Random
 from parhelion.sim_adapters._street_shapes import Floats, Mesh, boxes, merged, quads
 
@@ -50,7 +51,10 @@ Storey = tuple[float, float, Floats]  # floor, top, openings (k, 4) sorted along
 
 
 def wall(width: float, storeys: Sequence[Storey], style: Style) -> list[Piece]:
-    """A wall of several storeys around their openings."""
+    """A wall of several storeys around their openings; a coarse one runs on behind them."""
+    if is_coarse():
+        whole = np.array([(0.0, width, storeys[0][0], storeys[-1][1])])
+        return [Piece(upright(whole, 0.0, style.metres), style.wall)]
     flat: list[tuple[float, float, float, float]] = []
     for floor, top, openings in storeys:
         left = 0.0
@@ -93,6 +97,14 @@ def _reveals(openings: Floats, style: Style) -> list[Piece]:
 
 def windows(openings: Floats, style: Style, random: Random) -> list[Piece]:
     """Panes, frames, curtains, sills and surrounds of openings (k, 4); a third of them lit."""
+    pieces = panes(openings, style, random)
+    if is_coarse():
+        return pieces
+    return [*pieces, Piece(_stonework(openings, style), Surface("stone", B, (style.trim,)))]
+
+
+def panes(openings: Floats, style: Style, random: Random) -> list[Piece]:
+    """Panes with curtains and frames; coarse ones are bare."""
     k = len(openings)
     glow = random.choice(4, size=k, p=(0.66, 0.16, 0.12, 0.06))
     shade = random.integers(0, len(palette.PANE), k)
@@ -104,19 +116,22 @@ def windows(openings: Floats, style: Style, random: Random) -> list[Piece]:
             glass = Surface("glass_window", B, palette.PANE, glow=radiance)
             pane = upright(chosen, style.reveal, 1.0)
             pieces.append(Piece(pane.shaded(np.repeat(shade[glow == g], 4)), glass))
-    pieces += _curtains(openings, style, random)
-    pieces.append(Piece(_frames(openings, style), Surface("plastic", B, (style.frame,))))
-    pieces.append(Piece(_stonework(openings, style), Surface("stone", B, (style.trim,))))
-    return pieces
+    curtains = _curtains(openings, style, random)
+    if is_coarse():
+        return pieces
+    frames = Piece(_frames(openings, style), Surface("plastic", B, (style.frame,)))
+    return [*pieces, *curtains, frames]
 
 
 def _curtains(openings: Floats, style: Style, random: Random) -> list[Piece]:
     """Light curtains at both sides, or a blind from above, behind some of the panes."""
-    kind = random.random(len(openings))
+    k = len(openings)
+    kind, wide, deep = random.random(k), random.uniform(0.12, 0.26, k), random.uniform(0.2, 0.7, k)
+    if is_coarse():
+        return []
     cloth = Surface("cloth", B, (palette.linear("#b9b4a8"), palette.linear("#8f8a80")))
     u0, u1, z0, z1 = openings.T
-    width = (u1 - u0) * random.uniform(0.12, 0.26, len(openings))
-    drop = (z1 - z0) * random.uniform(0.2, 0.7, len(openings))
+    width, drop = (u1 - u0) * wide, (z1 - z0) * deep
     drawn, blind = kind < 0.3, kind > 0.8
     rows = [
         np.stack([u0, u0 + width, z0, z1], axis=1)[drawn],

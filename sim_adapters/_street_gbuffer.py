@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
+from embreex.rtcore_scene import EmbreeScene
 from numpy.typing import NDArray
 
 from parhelion.pipeline.frame import GIVES_LIGHT, IS_LIT, Camera, Depth, SceneObject, with_ignored
@@ -20,9 +21,9 @@ from parhelion.sim_adapters._street_geometry import (
     Hits,
     Surfaces,
     cast,
-    embree_scene,
 )
-from parhelion.sim_adapters._street_mesh import Part, Thing, View
+from parhelion.sim_adapters._street_lamps import lamp_irradiance
+from parhelion.sim_adapters._street_mesh import Part, View
 from parhelion.sim_adapters._street_smoke import opaque
 from parhelion.sim_adapters._street_water import mirrored_albedo
 
@@ -101,7 +102,7 @@ def gbuffer(geometry: Geometry, view: View, width: int, height: int) -> GBuffer:
     surfaces = geometry.surfaces(hits, origins, directions)
     met = np.flatnonzero(surfaces.part != NOTHING)
     lamp = np.zeros((len(hits.t), 3), dtype=np.float32)
-    lamp[met], shares = geometry.lamp_irradiance(surfaces.points[met], surfaces.normals[met])
+    lamp[met], shares = lamp_irradiance(geometry, surfaces.points[met], surfaces.normals[met])
     parts = geometry.street.parts
     depth = _depth(hits, z_per_m).reshape(shape)
     smoke, ways = geometry.street.smoke, directions.reshape(*shape, 3)
@@ -168,8 +169,8 @@ def _objects(geometry: Geometry, camera: Camera, instances: NDArray[np.int32]) -
     for thing in geometry.street.things:
         if thing.instance not in boxes or counts[thing.instance] < MIN_PIXELS:
             continue
-        own = _own_corners(geometry, thing)
-        full = _projected_box(camera, own)
+        corners, scene = geometry.alone(thing.instance)
+        full = _projected_box(camera, corners)
         inside = clip_box(full, width, height)
         centre = thing.corners_m.mean(axis=0)
         visible = int(counts[thing.instance])
@@ -179,19 +180,12 @@ def _objects(geometry: Geometry, camera: Camera, instances: NDArray[np.int32]) -
                 instance=thing.instance,
                 box_xyxy=boxes[thing.instance],
                 distance_m=max(float(camera.project(centre[None])[0, 2]), 0.0),
-                visibility=min(visible / max(_silhouette(own, camera, inside), visible), 1.0),
+                visibility=min(visible / max(_silhouette(scene, camera, inside), visible), 1.0),
                 truncation=min(max(1 - box_area(inside) / box_area(full), 0.0), 1.0),
                 centre_m=(float(centre[0]), float(centre[1]), float(centre[2])),
             )
         )
     return found
-
-
-def _own_corners(geometry: Geometry, thing: Thing) -> Floats:
-    """(F, 3, 3) the triangles of one thing."""
-    first, parts = geometry.first_face, geometry.street.parts
-    own = [i for i, part in enumerate(parts) if part.instance == thing.instance]
-    return np.concatenate([geometry.corners[first[i] : first[i + 1]] for i in own])
 
 
 def _projected_box(camera: Camera, corners: Floats) -> tuple[float, float, float, float]:
@@ -203,10 +197,10 @@ def _projected_box(camera: Camera, corners: Floats) -> tuple[float, float, float
     return float(x0), float(y0), float(x1), float(y1)
 
 
-def _silhouette(own: Floats, camera: Camera, box: tuple[float, float, float, float]) -> int:
-    """Pixels inside `box` that the thing would cover if it stood there alone."""
+def _silhouette(scene: EmbreeScene, camera: Camera, box: tuple[float, float, float, float]) -> int:
+    """Pixels inside `box` that a thing with a scene of its own would cover."""
     x0, y0 = np.floor(box[:2]).astype(int)
     x1, y1 = np.ceil(box[2:]).astype(int)
     x, y = np.meshgrid(np.arange(x0, x1) + 0.5, np.arange(y0, y1) + 0.5)
     origins, directions, _ = rays_at(camera, x.ravel(), y.ravel())
-    return int((cast(embree_scene(own), origins, directions).face >= 0).sum())
+    return int((cast(scene, origins, directions).face >= 0).sum())

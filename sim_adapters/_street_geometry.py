@@ -12,7 +12,7 @@ from embreex.mesh_construction import TriangleMesh
 from embreex.rtcore_scene import EmbreeScene
 from numpy.typing import NDArray
 
-from parhelion.sim_adapters._street_mesh import Light, Part, Street
+from parhelion.sim_adapters._street_mesh import Part, Street
 from parhelion.sim_adapters._street_noise import noise
 from parhelion.sim_adapters._street_shapes import cross, dot
 
@@ -21,11 +21,8 @@ Ints = NDArray[np.int32]
 
 NOTHING = -1
 SURFACE_OFFSET_M = 0.01  # shadow rays start this far off the surface they leave
-LAMP_HEAD_M = 0.4  # shadow rays end before the fixture that holds the light
 ROOM_LEVEL = 0.35  # share of a room's light that curtains and walls let through its panes
 ROOM_DETAIL_M = 0.9
-FAINT = 0.004  # irradiance below which a lamp is left out
-BARELY = 1e-4  # by which a cosine may be off
 
 
 class Hits(NamedTuple):
@@ -43,6 +40,13 @@ class Surfaces(NamedTuple):
     points: Floats  # (R, 3) world
     normals: Floats  # (R, 3) unit, towards the viewer
     albedo: Floats  # (R, 3) linear
+
+
+class Alone(NamedTuple):
+    """One thing as if it stood there by itself."""
+
+    corners: Floats  # (F, 3, 3)
+    scene: EmbreeScene
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +74,19 @@ class Geometry:
     @cached_property
     def scene(self) -> EmbreeScene:
         return embree_scene(self.corners)
+
+    def alone(self, instance: int) -> "Alone":
+        """One thing without the street; its scene is built once for all views."""
+        if instance not in self._alone:
+            parts, first = self.street.parts, self.first_face
+            own = [i for i, part in enumerate(parts) if part.instance == instance]
+            corners = np.concatenate([self.corners[first[i] : first[i + 1]] for i in own])
+            self._alone[instance] = Alone(corners, embree_scene(corners))
+        return self._alone[instance]
+
+    @cached_property
+    def _alone(self) -> dict[int, "Alone"]:
+        return {}
 
     @cached_property
     def corner_normals(self) -> Floats:
@@ -101,7 +118,7 @@ class Geometry:
         part[met] = self.part_of_face[face]
         points[met] = origins[met] + hits.t[met, None] * directions[met]
         u, v = hits.barycentric[met, :1], hits.barycentric[met, 1:]
-        n0, n1, n2 = np.moveaxis(self.corner_normals[face], 1, 0)
+        n0, n1, n2 = (np.asfortranarray(self.corner_normals[face, i]) for i in range(3))
         n = _unit(n0 + u * (n1 - n0) + v * (n2 - n0))
         towards = dot(n, directions[met]) <= 0
         normals[met] = np.where(towards[:, None], n, -n)
@@ -119,7 +136,7 @@ class Geometry:
             uv = mesh.uv[mesh.faces[face[here] - self.first_face[p]]]
             at = uv[:, 0] + u[here] * (uv[:, 1] - uv[:, 0]) + v[here] * (uv[:, 2] - uv[:, 0])
             height, width = mesh.texture.shape[:2]
-            pixel = np.floor(at % 1 * (width, height)).astype(np.intp)
+            pixel = np.floor((at - np.floor(at)) * (width, height)).astype(np.intp)
             albedo[here] = mesh.texture[
                 np.minimum(pixel[:, 1], height - 1), np.minimum(pixel[:, 0], width - 1)
             ]
@@ -154,50 +171,6 @@ class Geometry:
         rooms = noise(along / ROOM_DETAIL_M, "rooms", octaves=3)
         glow[lit] *= (0.25 + 1.5 * rooms**1.5)[:, None]
         return glow
-
-    def lamp_irradiance(self, points: Floats, normals: Floats) -> tuple[Floats, Floats]:
-        """Light of all lamps and headlights on R surface points (R, 3), shadows included.
-
-        Spots fall off with the square of the distance and linearly between beam and cutoff angle.
-        Also each light's share of the sum, (number of lights,).
-        """
-        irradiance = np.zeros((len(points), 3), dtype=np.float32)
-        given = np.zeros(len(self.street.lights))
-        for i, light in enumerate(self.street.lights):
-            near, alone, to, distance = _unshadowed(light, points, normals)
-            starts = points[near] + SURFACE_OFFSET_M * normals[near]
-            reach = np.maximum(distance - LAMP_HEAD_M, 0.01).astype(np.float32)
-            open_way = ~self.blocked(starts, to, reach)
-            irradiance[near[open_way]] += alone[open_way]
-            given[i] = alone[open_way].sum()
-        return irradiance, given / max(given.sum(), 1e-9)
-
-
-def _unshadowed(
-    light: Light, points: Floats, normals: Floats
-) -> tuple[NDArray[np.intp], Floats, Floats, Floats]:
-    """Which points a light could reach; its irradiance, direction and distance there."""
-    intensity = np.array(light.intensity, dtype=np.float32)
-    to = np.array(light.position_m, dtype=np.float32) - points
-    squared = dot(to, to)
-    near = np.flatnonzero(squared * FAINT < intensity.max())
-    to, distance = to[near], np.sqrt(squared[near])
-    to /= np.maximum(distance, 1e-6)[:, None]
-    axis = np.array(light.direction, dtype=np.float32)
-    off_axis = -to @ (axis / np.linalg.norm(axis))
-    inside = np.flatnonzero(off_axis > np.cos(np.radians(light.cutoff_deg)) - BARELY)
-    near, to, distance, off_axis = near[inside], to[inside], distance[inside], off_axis[inside]
-    cosine = np.maximum(dot(to, normals[near]), 0)
-    factor = _spot_falloff(light, off_axis) * cosine / np.maximum(squared[near], 0.01)
-    reached = np.flatnonzero(factor * intensity.max() > FAINT)
-    return near[reached], factor[reached, None] * intensity, to[reached], distance[reached]
-
-
-def _spot_falloff(light: Light, cosine: Floats) -> Floats:
-    """Share of full intensity at angles (R,) off the light's axis, given by their cosines."""
-    angle = np.degrees(np.arccos(np.clip(cosine, -1, 1)))
-    ramp = max(light.cutoff_deg - light.beam_deg, 1e-3)
-    return np.clip((light.cutoff_deg - angle) / ramp, 0, 1).astype(np.float32)
 
 
 def embree_scene(corners: Floats) -> EmbreeScene:

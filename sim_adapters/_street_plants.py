@@ -10,6 +10,7 @@ import numpy as np
 from parhelion.pipeline.scene_class import SceneClass
 from parhelion.sim_adapters import _street_palette as palette
 from parhelion.sim_adapters._street_assembly import Piece, Surface
+from parhelion.sim_adapters._street_detail import is_coarse
 from parhelion.sim_adapters._street_palette import Colour, Random
 from parhelion.sim_adapters._street_shapes import (
     Floats,
@@ -25,6 +26,7 @@ from parhelion.sim_adapters._street_shapes import (
 )
 
 V = SceneClass.VEGETATION
+THIN = 5  # in coarse streets one leaf stands for so many
 SHADES = 5  # of green in one crown, dark inside to light outside
 
 
@@ -118,8 +120,12 @@ def _leaves(random: Random, s: Species, centres: Floats, count: int) -> Mesh:
 
 
 def _leaf_quads(random: Random, at: Floats, normal: Floats, size: Floats, shade: Floats) -> Mesh:
+    aside = random.standard_normal(normal.shape)
+    if is_coarse():
+        at, normal, aside, shade = (a[::THIN] for a in (at, normal, aside, shade))
+        size = size[::THIN] * THIN**0.5
     n = normal / np.sqrt(dot(normal, normal))[:, None]
-    first = cross(n, random.standard_normal(n.shape))
+    first = cross(n, aside)
     first /= np.maximum(np.sqrt(dot(first, first)), 1e-6)[:, None]
     second = cross(n, first)
     a, b = first * (size * 0.62)[:, None], second * (size * 0.45)[:, None]

@@ -11,6 +11,7 @@ from parhelion.sim_adapters._street_geometry import (
     Geometry,
     Surfaces,
 )
+from parhelion.sim_adapters._street_lamps import lamp_irradiance
 from parhelion.sim_adapters._street_light import Ambience
 from parhelion.sim_adapters._street_sky import key_light, sky_radiance
 from parhelion.sim_adapters._street_water import mirrored, rippled, water_rays
@@ -65,7 +66,7 @@ def _mirroring(
     seen, ways, share = mirrored(geometry, points, normals, directions[water])
     lamp = np.zeros_like(points)
     if air.lamps_on:
-        lamp, _ = geometry.lamp_irradiance(seen.points, seen.normals)
+        lamp, _ = lamp_irradiance(geometry, seen.points, seen.normals)
     image = _outgoing(geometry, seen, ways, lamp, air)
     return np.asarray(radiance[water] + share[:, None] * (image - radiance[water]))
 

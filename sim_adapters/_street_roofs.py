@@ -103,5 +103,5 @@ def _dormers(
     return [
         Piece(bodies, Surface("plaster", B, (style.trim,))),
         Piece(lids, Surface("metal", B, (palette.METAL_POLE[1],))),
-        *facade.windows(row, flush, random)[:-1],
+        *facade.panes(row, flush, random),
     ]

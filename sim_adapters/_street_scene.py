@@ -8,6 +8,7 @@ from parhelion.pipeline.seeds import rng
 from parhelion.sim_adapters._street_cameras import views_along
 from parhelion.sim_adapters._street_crash import crash
 from parhelion.sim_adapters._street_crowd import crowd
+from parhelion.sim_adapters._street_detail import coarsely
 from parhelion.sim_adapters._street_events import QUIET, Happening
 from parhelion.sim_adapters._street_flood import flood
 from parhelion.sim_adapters._street_gardens import gardens
@@ -38,10 +39,20 @@ MOST_LIGHTS = 28
 LIGHT_REACH_M = 60.0
 
 
-def build_street(seed: int, views: int, happening: Happening = QUIET) -> Street:
-    """The street of a seed with `views` cameras. Raises ValueError where there is no camera."""
+def build_street(
+    seed: int, views: int, happening: Happening = QUIET, coarse: bool = False
+) -> Street:
+    """The street of a seed with `views` cameras; a coarse one has a quarter of the triangles.
+
+    Raises ValueError where there is no camera.
+    """
     if views < 1:
         raise ValueError(f"a street needs at least 1 view, got {views}")
+    with coarsely(coarse):
+        return _built(seed, views, happening)
+
+
+def _built(seed: int, views: int, happening: Happening) -> Street:
     layout = random_layout(rng("street.layout", seed), views)
     left = bool(rng("street.side", seed).random() < LEFT_SHARE)
     site = Site()

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from parhelion.sim_adapters._street_detail import few
 from parhelion.sim_adapters._street_mesh import Faces, Vertices
 
 Floats = NDArray[np.float64]
@@ -157,7 +158,7 @@ def tubes(paths: ArrayLike, radii: ArrayLike, sides: int = 8, capped: bool = Tru
         ends = [0, *range(k), k - 1]
         P, first, second, R = P[:, ends], first[:, ends], second[:, ends], R[:, ends]
         R[:, [0, -1]] = 0
-    cos, sin = _circle(sides)
+    cos, sin = _circle(few(sides))
     across = R[..., None, :1] * cos * first[:, :, None]
     points = P[:, :, None] + across + R[..., None, 1:] * sin * second[:, :, None]
     return [grid(one, wraps=True) for one in points.astype(np.float32)]
@@ -206,6 +207,10 @@ def rod(start: ArrayLike, end: ArrayLike, radius: float, sides: int = 6) -> Mesh
 
 def revolved(profile: ArrayLike, sides: int = 12) -> Mesh:
     """A profile (k, 2) of (radius, height), from the bottom up, turned about the z axis."""
+    return _turned(profile, few(sides))
+
+
+def _turned(profile: ArrayLike, sides: int) -> Mesh:
     r, z = np.asarray(profile, dtype=np.float64).T
     cos, sin = _circle(sides)
     x, y = r[:, None] * cos[:, 0], r[:, None] * sin[:, 0]
@@ -214,13 +219,15 @@ def revolved(profile: ArrayLike, sides: int = 12) -> Mesh:
 
 def ellipsoid(centre: ArrayLike, radii: ArrayLike, sides: int = 10, rings: int = 7) -> Mesh:
     """A ball, stretched to radii (3,) along the axes."""
-    return _ball(sides, rings).through(np.diag(np.asarray(radii, dtype=np.float64)), centre)
+    return _ball(few(sides), few(rings, 4)).through(
+        np.diag(np.asarray(radii, dtype=np.float64)), centre
+    )
 
 
 @lru_cache(maxsize=32)
 def _ball(sides: int, rings: int) -> Mesh:
     t = np.linspace(0, np.pi, rings)
-    return revolved(np.stack([np.sin(t), -np.cos(t)], axis=1), sides)
+    return _turned(np.stack([np.sin(t), -np.cos(t)], axis=1), sides)
 
 
 def prism(outline: ArrayLike, bottom: float, top: float) -> Mesh:

@@ -10,6 +10,7 @@ from parhelion.sim_adapters import _street_car_body as car_body
 from parhelion.sim_adapters import _street_palette as palette
 from parhelion.sim_adapters._street_assembly import Piece, Surface, fused, moved
 from parhelion.sim_adapters._street_car_body import Body
+from parhelion.sim_adapters._street_detail import is_coarse
 from parhelion.sim_adapters._street_palette import Colour, Random
 from parhelion.sim_adapters._street_shapes import (
     Mesh,
@@ -128,7 +129,10 @@ def random_car(random: Random, driving: bool) -> Vehicle:
 
 def car(body: Body, paint: Colour, driving: bool, category: SceneClass) -> Vehicle:
     """One vehicle of a body type. Vans count as cars, as Cityscapes has it."""
-    pieces = [*_shell_pieces(body, paint, driving, category), *_wheels(body, category)]
+    pieces = [
+        *_shell_pieces(body, paint, driving, category),
+        *_wheels(body, category, is_coarse()),
+    ]
     pieces += _fittings(body, paint, category)
     return Vehicle(
         pieces=tuple(pieces),
@@ -213,8 +217,9 @@ def _shell_pieces(body: Body, paint: Colour, driving: bool, category: SceneClass
     return [Piece(mesh, surfaces[kind]) for kind, mesh in car_body.shell(body).items()]
 
 
-@lru_cache(maxsize=64)
-def _wheels(body: Body, category: SceneClass) -> tuple[Piece, ...]:
+@lru_cache(maxsize=128)
+def _wheels(body: Body, category: SceneClass, _coarse: bool) -> tuple[Piece, ...]:
+    # Whether shapes are coarse is ambient: the argument keeps both kinds apart in the cache.
     pieces: list[Piece] = []
     for s in body.axles:
         for side in (1, -1):

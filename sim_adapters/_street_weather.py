@@ -48,7 +48,7 @@ def between(
     ends = (length.min(axis=0), length.max(axis=0)) if len(length) > 1 else (length[0],)
     glow = np.mean([_lamp_airlight(lights, rays, end, origin, air) for end in ends], axis=0)
     kept = np.exp(-patchy * length).mean(axis=0)[..., None]
-    hazy = linear * kept + airlight * (1 - kept) + glow
+    hazy: Floats = linear * kept + airlight * (1 - kept) + glow
     nearest = depth.min(axis=0)
     if smoke is not None:
         hazy = through_smoke(hazy, smoke, g.camera, rays, depth, air)

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 LICENCE = "Apache-2.0"
 
 Quality = Literal["preview", "full", "judge"]
+PREVIEW = "preview-2"  # counts on when previews change but traced frames do not
 
 
 class StreetConditions(PartConfig):
@@ -119,9 +120,9 @@ class Shot(NamedTuple):
 class Stage:
     """A scene and event at hand with what their frames share: geometry, ray caster, G-buffers."""
 
-    def __init__(self, seed: int, views: int, happening: Happening) -> None:
+    def __init__(self, seed: int, views: int, happening: Happening, coarse: bool) -> None:
         self.seed = seed
-        self.geometry = Geometry(build_street(seed, views, happening))
+        self.geometry = Geometry(build_street(seed, views, happening, coarse))
         self._gbuffers: dict[int, GBuffer] = {}
         self._guides: dict[int, Guides] = {}
 
@@ -196,7 +197,11 @@ class Street:
     def index(self) -> Sequence[FrameRef]:
         """All frames, scene after scene, so that what a scene shares is made once."""
         return [
-            FrameRef(native_id=name, group_id=self._group(shot.scene))
+            FrameRef(
+                native_id=name,
+                group_id=self._group(shot.scene),
+                stamp=PREVIEW if self.config.quality == "preview" else "",
+            )
             for name, shot in self._shots.items()
         ]
 
@@ -213,7 +218,8 @@ class Street:
         g = stage.gbuffer(shot.view, c.width, c.height)
         looks = JUDGE_LOOKS if c.quality == "judge" else LOOKS
         air = ambience(shot.conditions.weather, shot.conditions.hour, stage.seed, looks)
-        made_from = (self.VERSION, c.seed, shot.native_id, c.width, c.height, c.samples, c.quality)
+        way = PREVIEW if c.quality == "preview" else c.quality
+        made_from = (self.VERSION, c.seed, shot.native_id, c.width, c.height, c.samples, way)
         return Frame(
             frame_id=digest("street", *made_from)[:32],
             image=self._image(stage, shot, g, air),
@@ -233,7 +239,8 @@ class Street:
             self._scene, self._stages = scene, {}
         if happening not in self._stages:
             seed = seed_of("street", self.config.seed, scene)
-            self._stages[happening] = Stage(seed, self.config.views, happening)
+            coarse = self.config.quality == "preview"
+            self._stages[happening] = Stage(seed, self.config.views, happening, coarse)
         return self._stages[happening]
 
     def _image(self, stage: Stage, shot: Shot, g: GBuffer, air: Ambience) -> NDArray[np.uint8]:

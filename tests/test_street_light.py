@@ -11,6 +11,7 @@ from parhelion.pipeline.frame import GIVES_LIGHT, IS_LIT
 from parhelion.pipeline.scene_class import SceneClass
 from parhelion.sim_adapters._street_gbuffer import gbuffer
 from parhelion.sim_adapters._street_geometry import Geometry
+from parhelion.sim_adapters._street_lamps import lamp_irradiance
 from parhelion.sim_adapters._street_light import ambience, sun_direction
 from parhelion.sim_adapters._street_looks import JUDGE_LOOKS, LOOKS
 from parhelion.sim_adapters._street_mesh import Light, Part, Street, Thing, View
@@ -95,7 +96,7 @@ def test_lamps_light_the_road_by_the_inverse_square_law() -> None:
     below, aside = [6.0, 10.0, 0.0], [8.0, 10.0, 0.0]
     points = np.array([below, aside, [-30.0, 10.0, 0.0]], dtype=np.float32)
     up = np.tile(np.float32([0, 0, 1]), (3, 1))
-    light, shares = geometry.lamp_irradiance(points, up)
+    light, shares = lamp_irradiance(geometry, points, up)
     assert light[0] == pytest.approx(np.array([50, 40, 30]) / 25, rel=1e-4)
     assert light[1, 0] == pytest.approx(50 * 5 / 29**1.5, rel=1e-4)
     assert light[2].max() == 0
