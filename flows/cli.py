@@ -166,6 +166,55 @@ def replay(
 
 
 @app.command()
+def compare(
+    generators: Annotated[
+        str, typer.Option(help="Names with commas; NAME=GENERATOR for a second setting of one.")
+    ],
+    on: Annotated[
+        Path | None, typer.Option(help="Folder of a dataset, or with --adapter its path.")
+    ] = None,
+    adapter: Annotated[
+        str | None, typer.Option(help="Read frames with that adapter; see parhelion adapters.")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Training steps of each.")] = None,
+    seconds: Annotated[
+        float | None, typer.Option(min=1, help="Seconds of training of each, instead of steps.")
+    ] = None,
+    setting: Annotated[
+        list[str] | None, typer.Option(help="NAME.KEY=VALUE, such as gan.width=32; repeatable.")
+    ] = None,
+    samples: Annotated[int, typer.Option(min=2, help="Pictures that each draws.")] = 500,
+    frames: Annotated[
+        int | None, typer.Option(min=2, help="With --adapter: at most so many frames.")
+    ] = None,
+    parents: Annotated[
+        str, typer.Option(help="Conditions of the parents, such as clear/day; others are wanted.")
+    ] = "",
+    seed: Annotated[int, typer.Option(help="Of training, requests and scores.")] = 0,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder. Default: runs/compare-NAME.", show_default=False)
+    ] = None,
+) -> None:
+    """Fits generators on equal data and budgets, and judges what they draw: a table and a page."""
+    from parhelion.flows.compare import run_comparison
+
+    page = run_comparison(
+        generators,
+        on,
+        adapter,
+        steps=steps,
+        seconds=seconds,
+        settings=setting or [],
+        samples=samples,
+        most=frames,
+        parents=parents,
+        seed=seed,
+        out=out,
+    )
+    typer.echo(page)
+
+
+@app.command()
 def serve(
     config: Config,
     out: Out = None,

@@ -20,7 +20,7 @@ from parhelion.pipeline.nearest import squared_distances
 
 NYQUIST = 0.5  # cycles per pixel
 HIGH = NYQUIST / 2  # cycles per pixel, from where on detail is called fine
-BANDS = 24  # rings of equal width from 0 to Nyquist
+MOST_RINGS = 24  # of equal width from 0 to Nyquist; none is narrower than a picture resolves
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, of sRGB values
 
 Power = NDArray[np.float64]
@@ -50,25 +50,28 @@ def fine_energy(spectrum: Power) -> float:
 
 
 def radial(spectrum: Power) -> Power:
-    """Mean power in each of BANDS rings up to Nyquist; nan where a ring holds no frequency."""
+    """Mean power in each ring up to Nyquist; nan where a ring holds no frequency but the mean."""
     ring, counts = _rings(*spectrum.shape)
-    sums = np.bincount(ring, spectrum.reshape(-1), BANDS + 1)[:BANDS]
-    means: Power = np.divide(sums, counts, out=np.full(BANDS, np.nan), where=counts > 0)
+    rings = len(counts)
+    sums = np.bincount(ring, spectrum.reshape(-1), rings + 1)[:rings]
+    means: Power = np.divide(sums, counts, out=np.full(rings, np.nan), where=counts > 0)
     return means
 
 
-def ring_frequencies() -> NDArray[np.float64]:
-    """The middle of each ring, cycles per pixel."""
-    return (np.arange(BANDS) + 0.5) * NYQUIST / BANDS
+def ring_frequencies(rings: int) -> NDArray[np.float64]:
+    """The middle of each of so many rings, cycles per pixel."""
+    return (np.arange(rings) + 0.5) * NYQUIST / rings
 
 
 @lru_cache(maxsize=4)
 def _rings(height: int, width: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """The ring of each frequency, BANDS for those beyond Nyquist, and how many each ring has."""
-    r = radius(height, width).reshape(-1)
-    ring = np.minimum((r * BANDS / NYQUIST).astype(np.intp), BANDS)
-    ring[0] = BANDS  # the mean is no detail
-    return ring, np.bincount(ring, minlength=BANDS + 1)[:BANDS]
+    """The ring of each frequency, and how many frequencies each ring has. Those beyond Nyquist, and
+    the mean, which is no detail, are in one more ring.
+    """
+    rings = max(1, min(MOST_RINGS, min(height, width) // 2))
+    ring = np.minimum((radius(height, width) * rings / NYQUIST).astype(np.intp), rings)
+    ring[0, 0] = rings
+    return ring.reshape(-1), np.bincount(ring.reshape(-1), minlength=rings + 1)[:rings]
 
 
 def pair_distances(rows: NDArray[np.uint8], ys: Sequence[Hashable]) -> dict[Hashable, float]:

@@ -1,0 +1,190 @@
+"""Compares generators: the same data, the same budget, the same requests, one table.
+
+What is done is kept, one folder per arm, and not done again for the same settings, data and code:
+
+    arms/NAME-DIGEST/model/          fitted state
+                     drawn.parquet   the pictures that it drew
+                     drawn.json      how fitting and drawing went
+                     measured-DIGEST.json
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import JsonValue
+
+from parhelion.pipeline import parts
+from parhelion.pipeline.code_digest import code_digest
+from parhelion.pipeline.compare_budget import STEPS, Pace, budgeted, pace
+from parhelion.pipeline.compare_drawing import (
+    DRAWN,
+    MODEL,
+    STORY,
+    WORK,
+    Contender,
+    Outcome,
+    Setup,
+    Story,
+    fit_and_draw,
+    lacking,
+)
+from parhelion.pipeline.compare_requests import Ask, asks
+from parhelion.pipeline.compare_results import REAL, Arm, CopyPair, Costs, Measured
+from parhelion.pipeline.compare_scores import Judge
+from parhelion.pipeline.compare_taken import taken
+from parhelion.pipeline.contracts import Generator
+from parhelion.pipeline.features import feature_network
+from parhelion.pipeline.files import model_from, write_json
+from parhelion.pipeline.seeds import digest, seed_of
+from parhelion.pipeline.shards import StoredFrames
+
+WORST = 6  # pairs of nearest pictures that are shown
+
+
+def compare(setup: Setup, contenders: Sequence[Contender]) -> list[Outcome]:
+    """The outcome of every arm, real training frames first. Raises ValueError for wrong settings,
+    WeightsMissing where the feature network is not at hand.
+    """
+    made = asks(setup.data, setup.n, setup.seed)
+    drawn = [(_real(setup, made), setup.folder / "arms" / REAL)]
+    drawn += [_drawn(setup, contender, made) for contender in contenders]
+    judge = cache(lambda: _judge(setup))  # costly, and not needed where all is done
+    outcomes = [_measured(setup, judge, outcome, folder) for outcome, folder in drawn]
+    real = outcomes[0].arm
+    return [replace(outcome, arm=_with_floors(outcome.arm, real)) for outcome in outcomes]
+
+
+def settled(setup: Setup, contender: Contender) -> tuple[dict[str, JsonValue], Pace | None]:
+    """The settings with the steps that the budget allows, and the pace where it is in seconds.
+
+    The pace is measured once and kept. Raises ValueError where the settings name steps of their own
+    against the budget's.
+    """
+    settings, budget = dict(contender.settings), setup.budget
+    if (budget.steps is None and budget.seconds is None) or not budgeted(contender.generator):
+        return settings, None
+    if STEPS in settings:
+        raise ValueError(
+            f"{contender.name}: its steps are the budget's ({budget.sentence}), got "
+            f"{STEPS} = {settings[STEPS]} in its settings: leave one of them out"
+        )
+    if budget.steps is not None:
+        return {**settings, STEPS: budget.steps}, None
+    assert budget.seconds is not None
+    asked = digest(contender, setup.data.digest, budget, setup.seed, _code(contender.generator))
+    path = setup.folder / "paces" / f"{contender.name}-{asked[:12]}.json"
+    found = model_from(path, Pace)
+    if not isinstance(found, Pace):
+        setup.say(f"{contender.name}: measures its pace")
+        found = pace(
+            contender.generator,
+            settings,
+            setup.data.training(),
+            budget.seconds,
+            setup.folder / "paces" / WORK,
+            seed_of(setup.seed, "fit"),
+        )
+        write_json(path, found)
+    setup.say(
+        f"{contender.name}: {found.steps_per_s:.3g} steps per second over {found.timed_steps} "
+        f"steps, so {found.steps} steps"
+    )
+    return {**settings, STEPS: found.steps}, found
+
+
+def _real(setup: Setup, made: Sequence[Ask]) -> Outcome:
+    """Real training frames in the place of drawn ones."""
+    chosen = [i for i, ask in enumerate(made) if ask.draw == 0]
+    frames = setup.data.wanted.subset([made[i].like for i in chosen])
+    arm = Arm(name=REAL, drawn=len(frames), size=frames[0].size)
+    return Outcome(arm, Costs(), frames, tuple(chosen))
+
+
+def _drawn(setup: Setup, contender: Contender, made: Sequence[Ask]) -> tuple[Outcome, Path]:
+    """Fits and draws one arm, or takes up what an earlier run kept; and its folder."""
+    settings, found = settled(setup, contender)
+    generator: Generator = parts.build("generators", contender.generator, **settings)
+    arm = Arm(
+        name=contender.name,
+        generator=contender.generator,
+        version=generator.VERSION,
+        models=generator.models,
+        settings=settings,
+    )
+    asked = digest(arm, setup.data.digest, setup.n, setup.seed, _code(contender.generator))
+    folder = setup.folder / "arms" / f"{contender.name}-{asked[:12]}"
+    kept = model_from(folder / STORY, Story)
+    story = kept if isinstance(kept, Story) else lacking(generator, setup.data)
+    story = story or fit_and_draw(setup, generator, arm, folder, made)
+    if isinstance(story, str):
+        setup.say(f"{contender.name}: {story}")
+        refused = arm.model_copy(update={"refusal": story})
+        return Outcome(refused, Costs(pace=found), None), folder
+    costs = story.costs.model_copy(update={"pace": found})
+    return Outcome(story.arm, costs, StoredFrames([folder / DRAWN]), story.asked), folder
+
+
+def _measured(setup: Setup, judge: Callable[[], Judge], outcome: Outcome, folder: Path) -> Outcome:
+    """The outcome with its scores, from an earlier run where nothing has changed."""
+    if outcome.frames is None:
+        return outcome
+    asked = digest(
+        setup.data.digest,
+        setup.n,
+        setup.seed,
+        setup.network,
+        code_digest("parhelion.pipeline.compare_scores", "parhelion.pipeline.compare_requests"),
+    )
+    path = folder / f"measured-{asked[:12]}.json"
+    measured = model_from(path, Measured)
+    if not isinstance(measured, Measured):
+        setup.say(f"{outcome.arm.name}: judges {len(outcome.frames)} pictures")
+        measured = _judged(judge(), outcome.arm, outcome.frames, folder, setup)
+        write_json(path, measured)
+    return replace(outcome, arm=outcome.arm.model_copy(update={"measured": measured}))
+
+
+def _judged(judge: Judge, arm: Arm, frames: StoredFrames, folder: Path, setup: Setup) -> Measured:
+    drawn = taken(frames, setup.size, judge.network, setup.seed)
+    scores, spectrum = judge.scores(drawn), judge.relative_spectrum(drawn)
+    if arm.name == REAL:  # training pictures are near to themselves
+        return Measured(scores=scores, spectrum=spectrum)
+    copies, near = judge.near_copies(drawn)
+    generator: Any = parts.part("generators", arm.generator).load(folder / MODEL)
+    bits = judge.likelihood(generator, setup.judges[: setup.n])
+    pairs = tuple(
+        CopyPair(drawn=i, training=int(near.places[i]), distance=float(near.distances[i]))
+        for i in near.worst(WORST)
+    )
+    return Measured(scores=(*scores, *bits, copies), spectrum=spectrum, pairs=pairs)
+
+
+def _judge(setup: Setup) -> Judge:
+    setup.say("reads the real frames")
+    network = feature_network(setup.network)
+    return Judge(setup.data, setup.judges, setup.size, network, setup.seed)
+
+
+def _with_floors(arm: Arm, real: Arm) -> Arm:
+    """What has no floor of its own gets that of real training frames, drawn by nobody."""
+    scores = []
+    for score in arm.measured.scores:
+        same = real.score(score.name)
+        if arm.name != REAL and score.floor is None and same is not None:
+            update = {"floor": same.value, "floor_n": same.n_generated}
+            score = score.model_copy(update=update)
+        scores.append(score)
+    measured = arm.measured.model_copy(update={"scores": tuple(scores)})
+    return arm.model_copy(update={"measured": measured})
+
+
+def _code(generator: str) -> str:
+    """Digest of the code that fitted states and drawn pictures depend on."""
+    return code_digest(
+        f"parhelion.generators.{generator}",
+        "parhelion.pipeline.compare_drawing",
+        "parhelion.pipeline.compare_requests",
+    )
