@@ -20,6 +20,7 @@ from parhelion.sim_adapters._street_weather import covered
 SNOW_ALBEDO = 0.82
 WET_DARKENING = 0.5
 HORIZON_M = 1e4
+AIR_STEP_PX = 8  # airlight changes slowly over the picture
 
 
 def shade(geometry: Geometry, g: GBuffer, air: Ambience) -> Floats:
@@ -74,6 +75,8 @@ def _mirroring(
 def _albedo(albedo: Floats, normals: Floats, points: Floats, air: Ambience) -> Floats:
     upward = np.maximum(normals[:, 2:], 0)
     wet = albedo * (1 - WET_DARKENING * air.wetness * upward)
+    if air.snow_cover <= 0:
+        return wet
     snow = covered(normals, points, air)[:, None]
     return np.asarray(wet + snow * (SNOW_ALBEDO - wet), dtype=np.float32)
 

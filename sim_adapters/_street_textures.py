@@ -21,10 +21,11 @@ ROOF_M = 2.4
 
 def _texture(colour: Colour, shade: Grey, tint: Grey | None = None) -> Texture:
     """The colour times a grey picture (h, w); `tint` (h, w) drifts it from blue to brown."""
-    rgb = np.asarray(colour, dtype=np.float32) * shade[..., None]
+    planes = np.asarray(colour, dtype=np.float32)[:, None, None] * shade
     if tint is not None:
-        rgb = rgb * (1 + tint[..., None] * np.array([0.5, 0.1, -0.5], np.float32))
-    return Texture(np.clip(rgb, 0.005, 0.9).astype(np.float32))
+        planes *= 1 + tint * np.array([0.5, 0.1, -0.5], np.float32)[:, None, None]
+    np.clip(planes, 0.005, 0.9, out=planes)
+    return Texture(np.ascontiguousarray(planes.transpose(1, 2, 0), dtype=np.float32))
 
 
 def asphalt(random: Random, lanes: NDArray[np.float64], size_m: tuple[float, float]) -> Texture:

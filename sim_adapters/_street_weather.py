@@ -37,11 +37,15 @@ def between(
     lights: tuple[Light, ...],
     air: Ambience,
     smoke: Smoke | None = None,
+    every: int = 1,
 ) -> Floats:
-    """The linear image (H, W, 3) seen through fog, smoke and falling water; depth (S, H, W) m."""
+    """The linear image (H, W, 3) seen through fog, smoke and falling water; depth (S, H, W) m.
+
+    Airlight is taken at every `every`-th pixel of a row and of a column and blended between them.
+    """
     rays, origin = g.rays, g.camera.camera_to_world[:3, 3]
     focal_px = float(g.camera.intrinsics[0, 0])
-    airlight = horizon_radiance(air, rays.reshape(-1, 3)).reshape(rays.shape)
+    airlight = _airlight(rays, air, every)
     length = np.minimum(depth / _z_per_m(rays), FOG_TOP_M / np.maximum(rays[..., 2], 0.03))
     patchy = air.extinction_per_m * _patches(air, rays, length.min(axis=0), origin)
     # Nearest and farthest sample, so that edges stay smooth.
@@ -58,6 +62,15 @@ def between(
     if air.rain_mm_h > 0:
         hazy = _rain(hazy, nearest, light, air, focal_px)
     return _snow(hazy, nearest, light, air, focal_px) if air.snow_mm_h > 0 else hazy
+
+
+def _airlight(rays: Floats, air: Ambience, every: int) -> Floats:
+    """What dense air sends along each ray, (H, W, 3)."""
+    height, width = rays.shape[:2]
+    size = (max(width // every, 1), max(height // every, 1))
+    some = rays if every == 1 else cv2.resize(rays, size, interpolation=cv2.INTER_AREA)
+    light = horizon_radiance(air, some.reshape(-1, 3)).reshape(some.shape)
+    return light if every == 1 else np.asarray(cv2.resize(light, (width, height)))
 
 
 def camera(linear: Floats, air: Ambience) -> NDArray[np.uint8]:

@@ -248,7 +248,9 @@ class Street:
         samples = self.config.samples
         if self.config.quality == "preview":
             linear = _street_preview.shade(stage.geometry, g, air)
-            hazy = _street_weather.between(linear, g, g.depth[None], lights, air, smoke)
+            hazy = _street_weather.between(
+                linear, g, g.depth[None], lights, air, smoke, every=_street_preview.AIR_STEP_PX
+            )
             return _street_weather.camera(hazy, air)
         guides, seed = stage.guides(shot.view, g), seed_of(stage.seed, shot.native_id)
         if self.config.quality == "judge":
