@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +23,7 @@ DTYPES: dict[str, type[np.generic]] = {
     "depth": np.float32,
     "instances": np.int32,
 }
+KNOWN_IDS = frozenset(map(int, SceneClass))
 BOX_SLACK_PX = 1e-3  # boxes come as floats; a rounding step outside is not an absurd box
 
 
@@ -79,7 +81,7 @@ def _stencil(y: Annotation) -> None:
     if y.stencil is None:
         return
     there = _values(y.stencil)
-    unknown = there - {int(c) for c in SceneClass}
+    unknown = there - KNOWN_IDS
     if unknown:
         raise BadFrame(
             Reason.UNKNOWN_CLASS, f"stencil: wanted SceneClass ids, got unknown {sorted(unknown)}"
@@ -115,7 +117,7 @@ def _depth_and_instances(y: Annotation) -> None:
 def _box(y: Annotation, i: int) -> None:
     x0, y0, x1, y1 = box = y.objects[i].box_xyxy
     what = f"object {i} ({y.objects[i].category.label})"
-    if not (np.isfinite(box).all() and x1 > x0 and y1 > y0):
+    if not (all(map(math.isfinite, box)) and x1 > x0 and y1 > y0):
         raise BadFrame(Reason.EMPTY_BOX, f"{what}: wanted a box with an area, got {box}")
     height, width = y.size
     slack = BOX_SLACK_PX

@@ -89,7 +89,8 @@ def instances_of(pixels: NDArray[np.uint8], classes: Stencil, name: str) -> Inst
     kept = nobody.view(np.uint8) - np.uint8(1)  # every bit of what is kept, none of the rest
     # In memory G B class 0 is the number itself.
     planes = [g & kept, b & kept, counted & kept, np.zeros_like(g)]
-    return cv2.merge(planes).view("<i4")[..., 0].astype(np.int32, copy=False)
+    found: Instances = cv2.merge(planes).view("<i4")[..., 0]
+    return found
 
 
 def engine_id(instance: int) -> int:

@@ -23,7 +23,8 @@ def file_inside(root: Path, folder: Path, name: str) -> Path:
     if "\0" in name:
         raise BadFrame(Reason.BAD_METADATA, f"{name!r}: a file name holds no zero byte")
     path = folder / name
-    if os.path.isabs(name) or not leads_inside(root, path):
+    straight = folder is root and _is_straight(root, name)
+    if os.path.isabs(name) or not (straight or leads_inside(root, path)):
         raise BadFrame(
             Reason.PATH_ESCAPE,
             f"{name:.200}: wanted a file inside the dataset's folder, got a path that leaves it",
@@ -31,6 +32,19 @@ def file_inside(root: Path, folder: Path, name: str) -> Path:
     if not os.path.isfile(path):  # a name too long and links in a circle lead to none, too
         raise BadFrame(Reason.MISSING_FILE, f"{name:.200}: wanted this file, it is not there")
     return path
+
+
+def _is_straight(root: Path, name: str) -> bool:
+    """Whether a name goes down from `root` only and meets no link: then it leads nowhere else.
+
+    This is how nearly all files lie, and a third of what following the whole path costs.
+    """
+    at = str(root)
+    for part in name.split("/"):
+        at = f"{at}/{part}"
+        if part in ("", ".", "..") or os.path.islink(at):
+            return False
+    return True
 
 
 def leads_inside(root: Path, path: str | Path) -> bool:

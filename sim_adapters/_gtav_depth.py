@@ -55,42 +55,45 @@ class Space(NamedTuple):
     classes: Stencil | None
 
 
-# A band of a buffer (h, W) -> metres, and where it holds what it holds for the sky.
-Metres = Callable[[NDArray[Any]], tuple[NDArray[np.floating], NDArray[np.bool_]]]
-
-
 def space_of(buffer: NDArray[Any] | None, raw: Stencil | None, planes: Planes, name: str) -> Space:
-    """From the game's buffers (H, W), a band of rows at a time. Raises BadFrame.
+    """From the game's buffers (H, W). Raises BadFrame.
 
     Without a stencil all that is farthest is taken for sky, without a depth the id alone tells it.
     """
-    metres = None if buffer is None else _metres_of(buffer, raw, planes, name)
-    depth = None if buffer is None else np.empty(buffer.shape, np.float32)
-    classes = None if raw is None else np.empty_like(raw)
-    layer = buffer if raw is None else raw
-    for row in range(0, 0 if layer is None else len(layer), ROWS_AT_ONCE):
-        band = slice(row, row + ROWS_AT_ONCE)
-        sky = farthest = None
-        if depth is not None and metres is not None and buffer is not None:
-            depth[band], farthest = metres(buffer[band])
-            sky = farthest
-        if classes is not None and raw is not None:
-            classes[band], sky = surfaces_of(raw[band], farthest, name)
-        if depth is not None and sky is not None and sky.any():
-            np.copyto(depth[band], np.float32(np.inf), where=sky)
+    depth = farthest = classes = sky = None
+    if buffer is not None:
+        depth, farthest = _metres_of(buffer, raw, planes, name)
+        sky = farthest
+    if raw is not None:
+        classes, sky = surfaces_of(raw, farthest, name)
+    if depth is not None and sky is not None:
+        np.copyto(depth, np.float32(np.inf), where=sky)
     return Space(depth, classes)
 
 
-def _metres_of(buffer: NDArray[Any], raw: Stencil | None, planes: Planes, name: str) -> Metres:
-    """How this buffer becomes metres. Raises BadFrame."""
+def _metres_of(
+    buffer: NDArray[Any], raw: Stencil | None, planes: Planes, name: str
+) -> tuple[Depth, NDArray[np.bool_]]:
+    """Metres, and where the buffer holds what it holds for the sky. Raises BadFrame."""
     if buffer.dtype == np.float32:
-        return lambda d: (planes.metres(_checked(d, name)), d == 0)
+        return _by_bands(planes.metres, _checked(buffer, name)), buffer == 0
     if buffer.dtype == np.uint16:
         in_metres = raw is not None and _sky_is_last(buffer, raw)
         table = _table(planes, in_metres)
-        return lambda q: (table.take(q), q == (LAST if in_metres else 0))
+        return _by_bands(table.take, buffer), buffer == (LAST if in_metres else 0)
     wanted = "depth in float32 or in 16 bits"
     raise BadFrame(Reason.WRONG_TYPE, f"{name}: wanted {wanted}, got {buffer.dtype}")
+
+
+def _by_bands(
+    metres: Callable[[NDArray[Any]], NDArray[np.floating]], buffer: NDArray[Any]
+) -> Depth:
+    """What `metres` makes of a buffer (H, W), a few rows at a time: these stay in the cache."""
+    depth = np.empty(buffer.shape, np.float32)
+    for row in range(0, len(buffer), ROWS_AT_ONCE):
+        band = slice(row, row + ROWS_AT_ONCE)
+        depth[band] = metres(buffer[band])
+    return depth
 
 
 def _checked(d: NDArray[np.float32], name: str) -> NDArray[np.float32]:

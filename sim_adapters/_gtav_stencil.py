@@ -24,8 +24,6 @@ from parhelion.pipeline.frame import Stencil
 from parhelion.pipeline.scene_class import LabelSpace, SceneClass
 
 BASE = 0x07  # bits that say what it is
-FARTHEST_SHIFT = 3
-FARTHEST = 1 << FARTHEST_SHIFT  # bit that says here that the depth is the sky's
 SKY = 7
 UNKNOWN = 254  # no SceneClass
 
@@ -51,22 +49,19 @@ def surfaces_of(raw: Stencil, farthest: NDArray[np.bool_] | None, name: str) -> 
     `farthest` is where the depth is the sky's; without a depth the id alone tells the sky. Raises
     BadFrame for an id that means nothing.
     """
-    codes = raw & np.uint8(BASE)
-    codes |= np.uint8(FARTHEST) if farthest is None else farthest.view(np.uint8) << FARTHEST_SHIFT
-    classes = cv2.LUT(codes, _table()).astype(np.uint8, copy=False)
-    strange = classes == UNKNOWN
-    if strange.any():
-        got = np.unique(raw[strange])[:8].tolist()
+    classes = cv2.LUT(raw, _table()).astype(np.uint8, copy=False)
+    if classes.max() == UNKNOWN:
+        got = np.unique(raw[classes == UNKNOWN])[:8].tolist()
         sentence = f"{name}: wanted stencils of {sorted(BASES)} in the low bits, got unknown {got}"
         raise BadFrame(Reason.UNKNOWN_CLASS, sentence)
-    return Surfaces(classes, codes == SKY | FARTHEST)
+    sky = classes == SceneClass.SKY
+    if farthest is not None:
+        np.copyto(classes, np.uint8(SceneClass.IGNORE), where=sky & ~farthest)
+        sky &= farthest
+    return Surfaces(classes, sky)
 
 
 @cache
 def _table() -> NDArray[np.uint8]:
-    """Class by base and FARTHEST, (256,)."""
-    table = np.full(256, UNKNOWN, np.uint8)
-    for base, scene_class in BASES.items():
-        table[[base, base | FARTHEST]] = scene_class
-    table[SKY] = SceneClass.IGNORE  # something is before the sky
-    return table
+    """Class by byte, (256,); UNKNOWN is larger than all of them."""
+    return np.array([BASES.get(byte & BASE, UNKNOWN) for byte in range(256)], np.uint8)

@@ -40,13 +40,13 @@ def rectangles(
     pixels = (corners_m - pose[:3, 3]) @ pose[:3, :3] @ camera.intrinsics.T  # times their depth
     inside = pixels @ np.array(planes)[:, :3].T + np.array(planes)[:, 3]
     outside = np.any(np.all(inside < 0, axis=1), axis=1)
-    whole = np.all(inside >= 0, axis=(1, 2))
     found: list[Box | None] = []
     for i, points in enumerate(pixels.tolist()):
         if outside[i]:
             found.append(None)
         else:
-            seen = points if whole[i] else _seen(points, planes)
+            cutting = np.flatnonzero(~(inside[i] >= 0).all(axis=0)).tolist()
+            seen = _seen(points, [planes[plane] for plane in cutting]) if cutting else points
             found.append(_rectangle(seen, width, height))
     return found
 
@@ -61,7 +61,7 @@ def _view(width: int, height: int) -> list[Plane]:
 
 
 def _seen(points: list[list[float]], planes: list[Plane]) -> list[list[float]]:
-    """The corners of a body's faces, cut by the planes of the view one after another.
+    """The corners of a body's faces, cut by planes one after another.
 
     Sutherland and Hodgman 1974.
     """

@@ -105,7 +105,7 @@ class Coco(Recordings):
             for what, problem in document.problems.items():
                 where = f"{name}, {what}"
                 yield Entry(native_id=where, group=where, files=told, problem=problem)
-            folder = self._folder_of(name)
+            folder = self._folders[name]
             for file_name in document.pictures:
                 path = f"{folder}{file_name}"
                 group = self.config.group_of(os.path.splitext(path)[0])
@@ -114,7 +114,7 @@ class Coco(Recordings):
     def content(self, entry: Entry, files: SourceFiles) -> Content:
         document = self._documents[files.names["annotations"]]
         assert isinstance(document, CocoDocument), "its frames have a problem otherwise"
-        told = document.told(entry.native_id.removeprefix(self._folder_of(document.name)))
+        told = document.told(entry.native_id.removeprefix(self._folders[document.name]))
         files.count_in([told.text, sorted(document.categories.items())])
         image = files.image()
         size = image.shape[:2]
@@ -164,6 +164,11 @@ class Coco(Recordings):
     def _documents(self) -> dict[str, CocoDocument | BadFrame]:
         """By name: what was read, or why it could not be."""
         return {name: _document(self.root, name) for name in self._names()}
+
+    @cached_property
+    def _folders(self) -> dict[str, str]:
+        """Where the file names of each document start."""
+        return {name: self._folder_of(name) for name in self._documents}
 
     def _names(self) -> Sequence[str]:
         """The files of annotations, relative to the root."""

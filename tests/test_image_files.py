@@ -1,12 +1,13 @@
 """Whatever a file is made of, decoding it gives pixels or a reason, and nothing else."""
 
 import io
+import zlib
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import ExifTags, Image
 
 from parhelion.pipeline.bad_frame import BadFrame, Reason
 from parhelion.pipeline.seeds import rng
@@ -104,6 +105,46 @@ def test_a_jpeg_is_what_pillow_makes_of_it_and_a_torn_one_is_refused(
         with pytest.raises(BadFrame) as refused:
             image(data[:end])
         assert refused.value.reason is Reason.UNREADABLE_IMAGE
+
+
+def spoilt(data: bytes, random: np.random.Generator) -> bytes:
+    """A PNG with some bits flipped, its sums of every chunk made right again."""
+    flipped = bytearray(data)
+    for place in random.integers(33, len(data) - 12, 3):  # the header and the end stay
+        flipped[place] ^= 1 << int(random.integers(8))
+    made, at = flipped[:8], 8
+    while at < len(flipped):
+        end = at + 8 + int.from_bytes(flipped[at : at + 4])
+        made += flipped[at:end] + zlib.crc32(flipped[at + 4 : end]).to_bytes(4)
+        at = end + 4
+    return bytes(made)
+
+
+def test_a_png_is_what_pillow_makes_of_it_however_it_is_spoilt() -> None:
+    whole, random = encoded(RGB, "PNG", compress_level=0), rng("tests.spoilt_png")
+    read = 0
+    for data in (whole, *(spoilt(whole, random) for _ in range(ROUNDS))):
+        try:
+            with Image.open(io.BytesIO(data), formats=["PNG"]) as picture:
+                wanted = np.asarray(picture.convert("RGB"))
+        except (OSError, SyntaxError, ValueError):
+            with pytest.raises(BadFrame):
+                image(data)
+        else:
+            assert np.array_equal(image(data), wanted)
+            read += 1
+    assert read
+
+
+def test_a_png_that_is_turned_or_moves_is_read_as_such() -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6  # a quarter to the right
+    assert np.array_equal(image(encoded(RGB, "PNG", exif=exif)), np.rot90(RGB, -1))
+    with pytest.raises(BadFrame, match="wanted an upright picture"):
+        image_files.decode_image(encoded(RGB, "PNG", exif=exif), "x", LIMIT, upright=True)
+    later = [Image.fromarray(RGB[::-1])]
+    moving = encoded(RGB, "PNG", save_all=True, append_images=later, default_image=True)
+    assert np.array_equal(image(moving), RGB)
 
 
 @pytest.mark.parametrize("shape", ["(9, 9)", "(90000, 90000)", "(2, 2, 2)", "(-2, -2)"])
