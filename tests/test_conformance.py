@@ -29,6 +29,13 @@ CANDIDATES = (FOG, NIGHT, CLEAR)  # some part may refuse some; none may refuse a
 LAYERS = {"depth", "stencil", "emissive", "instances", "camera"}
 
 TINY: dict[str, dict[str, Any]] = {
+    "dfi": {
+        "network": "mobilenet",
+        "k": 2,
+        "neighbourhood": 3,
+        "min_frames_per_cell": 2,
+        "iterations": 4,
+    },
     "gan": {
         "channels": 4,
         "critic_width": 4,
@@ -37,6 +44,19 @@ TINY: dict[str, dict[str, Any]] = {
         "style_size": 8,
         "batch_size": 2,
         "steps": 6,
+        "min_frames_per_cell": 2,
+    },
+    "cycada": {
+        "width": 4,
+        "blocks": 1,
+        "critic_width": 4,
+        "critic_layers": 3,
+        "crop_px": 16,
+        "batch_size": 2,
+        "steps": 3,
+        "task_steps": 1,
+        "task_batch_size": 2,
+        "learning_rate": 1e-2,
         "min_frames_per_cell": 2,
     },
     "cyclegan": {
@@ -63,6 +83,13 @@ TINY: dict[str, dict[str, Any]] = {
         "steps": 2,
         "min_frames_per_cell": 2,
         "perceptual_weight": 0,
+    },
+    "vae": {
+        "code_size": 3,
+        "width": 2,
+        "steps": 2,
+        "batch_size": 2,
+        "min_frames_per_cell": 2,
     },
     "street": {"scenes": 2, "width": 48, "height": 32, "quality": "preview"},
 }
