@@ -16,9 +16,10 @@ from parhelion.pipeline.manifest import MANIFEST
 from parhelion.pipeline.provenance import Kind
 from parhelion.pipeline.seeds import digest, seed_of
 from parhelion.pipeline.shards import StoredFrames, write_frames
-from parhelion.pipeline.splits import SplitFractions, split_of, splits_by_group
+from parhelion.pipeline.splits import splits_by_group
 
-SPLIT = SplitFractions(train=0.8, validation=0.0, test=0.2)  # of groups, where nothing else says
+JUDGING = 0.2  # share of groups, by hash, that judge where the frames have no split test
+SPLITS = ("train", "test")
 FRAMES, STORY = "frames.parquet", "read.json"
 
 
@@ -65,10 +66,10 @@ def divided(frames: StoredFrames, name: str, content: str, parents: str, seed: i
     notes: tuple[str, ...] = ()
     split = {key.frame_id: key.split for key in frames.keys}
     if "test" not in split.values():
-        split = {key.frame_id: split_of(key.group_id, seed, SPLIT) for key in frames.keys}
-        notes = (
-            f"{name} has no split test: a fifth of its groups, chosen by hash, was kept to judge.",
-        )
+        groups = sorted({key.group_id for key in frames.keys}, key=lambda g: seed_of(seed, g))
+        judging = set(groups[: max(1, round(JUDGING * len(groups)))])
+        split = {key.frame_id: SPLITS[key.group_id in judging] for key in frames.keys}
+        notes = (f"{name} has no split test: {JUDGING:.0%} of its groups were kept to judge.",)
     train = frames.where(lambda key: split[key.frame_id] == "train")
     test = frames.where(lambda key: split[key.frame_id] == "test")
     target = None
@@ -116,7 +117,7 @@ def read_by_adapter(
         chosen, bad = _chosen(refs, most, seed), [0]
         discard(folder / STORY)
         with replacing(folder / FRAMES) as draft:
-            rows = write_frames(draft, _readable(made, chosen, seed, bad))
+            rows = write_frames(draft, _readable(made, chosen, bad))
         story = {"asked": asked, "rows": rows, "bad": bad[0]}
         write_json(folder / STORY, story)
     name = adapter if "path" not in settings else f"{adapter} {Path(settings['path']).name}"
@@ -145,7 +146,7 @@ def _chosen(refs: list[FrameRef], most: int | None, seed: int) -> list[FrameRef]
 
 
 def _readable(
-    adapter: SimAdapter, refs: list[FrameRef], seed: int, bad: list[int]
+    adapter: SimAdapter, refs: list[FrameRef], bad: list[int]
 ) -> Iterator[tuple[Frame, str]]:
     """(frame, split) of all that can be read; `bad[0]` counts the others."""
     for ref in refs:
@@ -154,7 +155,7 @@ def _readable(
         except BadFrame:
             bad[0] += 1
             continue
-        yield frame, split_of(frame.group_id, seed, SPLIT)
+        yield frame, "train"  # `divided` keeps some groups to judge
 
 
 def _story(path: Path) -> dict[str, Any]:

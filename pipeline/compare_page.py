@@ -14,7 +14,7 @@ from parhelion.pipeline.compare_drawing import Outcome, Setup
 from parhelion.pipeline.compare_plots import distances, figures
 from parhelion.pipeline.compare_requests import Ask, asks, shown
 from parhelion.pipeline.compare_results import REAL, Arm, Comparison, CopyPair, Shown, Timed
-from parhelion.pipeline.compare_table import columns, costs_of, row
+from parhelion.pipeline.compare_table import MISSING, columns, costs_of, row
 from parhelion.pipeline.contracts import FrameKey
 from parhelion.pipeline.encoding import image_to_bytes
 from parhelion.pipeline.files import replacing
@@ -51,13 +51,20 @@ def write_comparison(setup: Setup, outcomes: Sequence[Outcome], folder: Path) ->
 def page(data: Comparison, timed: Timed) -> str:
     """The HTML of the page; whatever comes from the data is escaped."""
     heads = columns(data.arms)
+    rows = [(arm, row(arm, heads, data.arms), _costs(arm, timed)) for arm in data.arms]
     return (
         environment()
         .get_template("compare.html")
         .render(
             data=data,
             heads=heads,
-            rows=[(arm, row(arm, heads, data.arms), _costs(arm, timed)) for arm in data.arms],
+            rows=rows,
+            missing=dict.fromkeys(
+                f"{head.title}, {cell.note}"
+                for _, cells, _ in rows
+                for head, cell in zip(heads, cells, strict=True)
+                if cell.text == MISSING and cell.note
+            ),
             costs=timed.costs,
             distances=distances(data.arms),
             figures=figures(data.arms),
@@ -154,4 +161,4 @@ def _facts(setup: Setup) -> list[tuple[str, str]]:
 def _listed(names: set[str]) -> str:
     few = sorted(names)[:NAMES_SHOWN]
     more = len(names) - len(few)
-    return ", ".join(few) + (f" and {more} more" if more else "")
+    return "; ".join(few) + (f"; and {more} more" if more else "")

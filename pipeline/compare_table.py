@@ -103,7 +103,7 @@ def columns(arms: Sequence[Arm]) -> list[Column]:
 def _distance(name: str) -> Column:
     """A distance is called after its network; the head of its column has no room for that."""
     title = name.split(" on ")[0]
-    return Column(name, title, f"{name}: distance to real frames", "low", _three)
+    return Column(name, title, f"to unseen real frames, on {name.split(' on ')[-1]}", "low", _three)
 
 
 def row(arm: Arm, heads: Sequence[Column], arms: Sequence[Arm]) -> list[Cell]:
