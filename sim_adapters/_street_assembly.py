@@ -103,13 +103,19 @@ def _plain(pieces: list[Piece]) -> Mesh:
 
 def _swatched(pieces: list[Piece]) -> tuple[Mesh, list[Colour]]:
     """The merged mesh, its shades counted through the colours of all pieces."""
-    index: dict[Colour, int] = {}
-    meshes = []
-    for p in pieces:
-        table = np.array([index.setdefault(c, len(index)) for c in p.surface.colours], np.int32)
-        shade = 0 if p.mesh.shade is None else p.mesh.shade
-        meshes.append(Mesh(p.mesh.vertices, p.mesh.faces).shaded(table[shade]))
-    return merged(meshes), list(index)
+    index = {c: 0 for p in pieces for c in p.surface.colours}
+    index = {c: i for i, c in enumerate(index)}
+    bare = [Mesh(p.mesh.vertices, p.mesh.faces) for p in pieces]
+    if len(index) > 1:
+        bare = [m.shaded(_counted(p, index)) for m, p in zip(bare, pieces, strict=True)]
+    return merged(bare), list(index)
+
+
+def _counted(piece: Piece, index: dict[Colour, int]) -> int | NDArray[np.int32]:
+    """A piece's shade or shades, counted through the colours of all pieces."""
+    table = [index[colour] for colour in piece.surface.colours]
+    shade = piece.mesh.shade
+    return table[0] if shade is None else np.array(table, np.int32).take(shade)
 
 
 def swatches(colours: list[Colour]) -> NDArray[np.float32]:

@@ -68,13 +68,12 @@ def wall(width: float, storeys: Sequence[Storey], style: Style) -> list[Piece]:
     return [Piece(upright(R, 0.0, style.metres), style.wall), *_reveals(every, style)]
 
 
-def upright(R: Floats, y: float, metres: float = 1.0) -> Mesh:
-    """Rectangles (k, 4) at depth y."""
-    k = len(R)
-    corners = np.full((k, 4, 3), y)
-    corners[:, :, 0] = R[:, [0, 1, 1, 0]]
-    corners[:, :, 2] = R[:, [2, 2, 3, 3]]
-    return quads(corners, corners[:, :, [0, 2]] / metres)
+def upright(R: Floats, y: float, metres: float | None = None) -> Mesh:
+    """Rectangles (k, 4) at depth y; with texture coordinates for a picture that covers `metres`."""
+    corners = np.full((len(R), 4, 3), y)
+    corners[:, :, 0] = R.take([0, 1, 1, 0], 1)
+    corners[:, :, 2] = R.take([2, 2, 3, 3], 1)
+    return quads(corners, None if metres is None else corners[:, :, ::2] / metres)
 
 
 # Corners of the four sides of a hole: which of u0, u1; which of z0, z1; 0 = face, 1 = back.
@@ -108,13 +107,15 @@ def panes(openings: Floats, style: Style, random: Random) -> list[Piece]:
     k = len(openings)
     glow = random.choice(4, size=k, p=(0.66, 0.16, 0.12, 0.06))
     shade = random.integers(0, len(palette.PANE), k)
+    if is_coarse():
+        glow = np.minimum(glow, 1)  # one kind of light for all rooms
     pieces = []
     for g in range(4):
         chosen = openings[glow == g]
         if len(chosen):
             radiance = None if g == 0 else palette.GLOW_ROOMS[g - 1]
             glass = Surface("glass_window", B, palette.PANE, glow=radiance)
-            pane = upright(chosen, style.reveal, 1.0)
+            pane = upright(chosen, style.reveal)
             pieces.append(Piece(pane.shaded(np.repeat(shade[glow == g], 4)), glass))
     curtains = _curtains(openings, style, random)
     if is_coarse():

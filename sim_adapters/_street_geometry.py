@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from parhelion.sim_adapters._street_mesh import Part, Street
 from parhelion.sim_adapters._street_noise import noise
+from parhelion.sim_adapters._street_pictures import Pictures
 from parhelion.sim_adapters._street_shapes import cross, dot
 
 Floats = NDArray[np.floating[Any]]
@@ -93,11 +94,6 @@ class Geometry:
         """(F, 3 corners, 3) unit; shared between neighbours on smooth parts, else the face's."""
         return corner_normals(self.street.parts, self.corners)
 
-    @cached_property
-    def colours(self) -> Floats:
-        """(P, 3) linear."""
-        return np.array([p.colour for p in self.street.parts], dtype=np.float32)
-
     def cast(self, origins: Floats, directions: Floats) -> Hits:
         """First hits of R rays with unit directions."""
         return cast(self.scene, origins, directions)
@@ -116,31 +112,36 @@ class Geometry:
         met = np.flatnonzero(hits.face >= 0)
         face = hits.face[met]
         part[met] = self.part_of_face[face]
-        points[met] = origins[met] + hits.t[met, None] * directions[met]
-        u, v = hits.barycentric[met, :1], hits.barycentric[met, 1:]
-        n0, n1, n2 = (np.asfortranarray(self.corner_normals[face, i]) for i in range(3))
-        n = _unit(n0 + u * (n1 - n0) + v * (n2 - n0))
-        towards = dot(n, directions[met]) <= 0
-        normals[met] = np.where(towards[:, None], n, -n)
-        albedo[met] = self._albedo(part[met], face, u, v)
+        ways = directions.take(met, 0)
+        points[met] = origins.take(met, 0) + hits.t[met, None] * ways
+        u, v = hits.barycentric.take(met, 0).T
+        n0, n1, n2 = self._at_corners(self.corner_normals, face)
+        n = _unit((n0 + u * (n1 - n0) + v * (n2 - n0)).T)
+        normals[met] = np.where((dot(n, ways) <= 0)[:, None], n, -n)
+        uv0, uv1, uv2 = self._at_corners(self.corner_uv, face)
+        albedo[met] = self.pictures.at(part[met], uv0 + u * (uv1 - uv0) + v * (uv2 - uv0))
         return Surfaces(part, points, normals, albedo)
 
-    def _albedo(self, part: Ints, face: Ints, u: Floats, v: Floats) -> Floats:
-        albedo = self.colours[part]
-        order = np.argsort(part.astype(np.int16), kind="stable")  # of few bits: by counting
-        ends = np.cumsum(np.bincount(part, minlength=len(self.street.parts)))
-        for p, mesh in enumerate(self.street.parts):
-            here = order[ends[p - 1] if p else 0 : ends[p]]
-            if mesh.texture is None or mesh.uv is None or not len(here):
-                continue
-            uv = mesh.uv[mesh.faces[face[here] - self.first_face[p]]]
-            at = uv[:, 0] + u[here] * (uv[:, 1] - uv[:, 0]) + v[here] * (uv[:, 2] - uv[:, 0])
-            height, width = mesh.texture.shape[:2]
-            pixel = np.floor((at - np.floor(at)) * (width, height)).astype(np.intp)
-            albedo[here] = mesh.texture[
-                np.minimum(pixel[:, 1], height - 1), np.minimum(pixel[:, 0], width - 1)
+    @staticmethod
+    def _at_corners(values: Floats, face: Ints) -> Floats:
+        """Values (F, 3 corners, k) of R faces as (3 corners, k, R), which is quick to mix."""
+        some = values.reshape(len(values), -1).take(face, 0)
+        return np.ascontiguousarray(some.T).reshape(*values.shape[1:], -1)
+
+    @cached_property
+    def corner_uv(self) -> Floats:
+        """(F, 3 corners, 2); zeros on parts without a picture."""
+        return np.concatenate(
+            [
+                np.zeros((len(p.faces), 3, 2), np.float32) if p.uv is None else p.uv[p.faces]
+                for p in self.street.parts
             ]
-        return albedo
+        )
+
+    @cached_property
+    def pictures(self) -> Pictures:
+        """What the parts look like."""
+        return Pictures.of(self.street.parts)
 
     @cached_property
     def glows(self) -> Floats:

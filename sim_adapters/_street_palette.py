@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from parhelion.sim_adapters._street_detail import is_coarse
+
 Colour = tuple[float, float, float]
 Random = np.random.Generator
 
@@ -108,6 +110,9 @@ GLOW_SHOP = (1.25, 1.05, 0.75)
 GLOW_SIGNAL = {"red": (7.0, 0.5, 0.2), "amber": (7.0, 3.2, 0.3), "green": (0.5, 6.0, 3.0)}
 
 
+OCTAVES_SEEN = 2  # of noise, in coarse streets
+
+
 def noise(random: Random, size: int, cells: int, octaves: int = 4) -> NDArray[np.float32]:
     """Tiling value noise (size, size), mean 0, standard deviation 1; `cells` a side at first."""
     total = np.zeros((size, size), dtype=np.float32)
@@ -115,7 +120,9 @@ def noise(random: Random, size: int, cells: int, octaves: int = 4) -> NDArray[np
         k = cells * 2**octave
         if k > size:
             break
-        total += _tiled(random.standard_normal((k, k), dtype=np.float32), size) / 2**octave
+        lattice = random.standard_normal((k, k), dtype=np.float32)
+        if octave < OCTAVES_SEEN or not is_coarse():
+            total += _tiled(lattice, size) / 2**octave
     total -= total.mean()
     return np.asarray(total / max(float(total.std()), 1e-6), dtype=np.float32)
 

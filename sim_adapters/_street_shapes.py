@@ -100,18 +100,16 @@ def _kept(array: NDArray[Any]) -> NDArray[Any]:
 
 
 _CUBE = np.array([[x, y, z] for z in (-0.5, 0.5) for y in (-0.5, 0.5) for x in (-0.5, 0.5)])
-_SIDES = np.array(
+_SIDES = _CUBE[
     [[4, 5, 7, 6], [0, 2, 3, 1], [0, 1, 5, 4], [2, 6, 7, 3], [1, 3, 7, 5], [0, 4, 6, 2]]
-)  # top, bottom, front (-y), back (+y), right (+x), left (-x)
+]  # (6, 4 corners, 3): top, bottom, front (-y), back (+y), right (+x), left (-x)
 
 
 def boxes(centres: ArrayLike, sizes: ArrayLike, bottoms: bool = True) -> Mesh:
     """K boxes with flat faces: centres (k, 3), sizes (k, 3) or (3,)."""
-    middle = np.atleast_2d(np.asarray(centres, dtype=np.float64))
-    extent = np.broadcast_to(np.asarray(sizes, dtype=np.float64), middle.shape)
-    corners = middle[:, None] + _CUBE * extent[:, None]  # (k, 8, 3)
-    sides = _SIDES if bottoms else np.delete(_SIDES, 1, axis=0)
-    return quads(corners[:, sides])
+    middle = np.asarray(centres, dtype=np.float64).reshape(-1, 1, 1, 3)
+    extent = np.asarray(sizes, dtype=np.float64).reshape(-1, 1, 1, 3)
+    return quads(middle + (_SIDES if bottoms else _SIDES[[0, 2, 3, 4, 5]]) * extent)
 
 
 def box(x: float, y: float, z: float, width: float, depth: float, height: float) -> Mesh:
@@ -191,7 +189,7 @@ def dot(a: AnyFloats, b: AnyFloats) -> AnyFloats:
 
 def cross(a: AnyFloats, b: AnyFloats) -> AnyFloats:
     """Vector products (..., 3), as np.cross with less ado."""
-    (ax, ay, az), (bx, by, bz) = (np.moveaxis(v, -1, 0) for v in (a, b))
+    (ax, ay, az), (bx, by, bz) = ((v[..., 0], v[..., 1], v[..., 2]) for v in (a, b))
     return np.stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx], axis=-1)
 
 
