@@ -55,12 +55,15 @@ class AnnotationKey(BaseModel):
     image_id: Id
 
 
+Mask = list[list[Pixels]] | Runs | None  # polygons, runs, or none
+
+
 class Annotation(AnnotationKey):
     """An item of `annotations`: one object."""
 
     category_id: Id
     bbox: tuple[Pixels, Pixels, Pixels, Pixels]  # x, y, width, height, from 0
-    segmentation: list[list[Pixels]] | Runs | None = None
+    segmentation: Mask = None
     iscrowd: bool = False
 
 

@@ -5,7 +5,7 @@ or upper edge counts as inside. pycocotools rounds its outline on a grid five ti
 which differs by single pixels along slanted edges and not at all for whole-numbered rectangles.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -48,31 +48,85 @@ class Shape(NamedTuple):
     patches: Sequence[Patch]
 
 
-def polygon_patch(numbers: Sequence[float], size: Size, name: str) -> Patch:
-    """The pixels inside the polygon x, y, x, y, ... (pixels). Raises BadFrame."""
-    if len(numbers) % 2:
-        sentence = f"{name}: wanted a polygon of x and y by turns, got {len(numbers)} numbers"
-        raise BadFrame(Reason.BAD_METADATA, sentence)
-    height, width = size
-    corners = np.array(numbers, dtype=np.float64).reshape(-1, 2) - 0.5  # centres on whole numbers
-    (x, y), (next_x, next_y) = corners.T, np.concatenate([corners[1:], corners[:1]]).T
-    first = np.ceil(np.minimum(y, next_y)).clip(0, height).astype(np.int64)
-    rows = np.ceil(np.maximum(y, next_y)).clip(0, height).astype(np.int64) - first
-    total = int(rows.sum())
-    if total > MOST_CROSSINGS:
-        wanted = f"a polygon whose edges cross at most {MOST_CROSSINGS:,} rows"
-        raise BadFrame(Reason.BAD_METADATA, f"{name}: wanted {wanted}, got {total:,}")
-    if total == 0:
-        return NO_PATCH
-    edge = np.repeat(np.arange(len(x)), rows)
-    row = np.arange(total) - np.repeat(np.cumsum(rows) - rows, rows) + first[edge]
-    slope = (next_x - x)[edge] / (next_y - y)[edge]
-    column = np.ceil(x[edge] + (row - y[edge]) * slope).clip(0, width).astype(np.int64)
-    top, left = int(row.min()), int(column.min())
-    shape = (int(row.max()) + 1 - top, int(column.max()) + 1 - left)
-    # Every row is crossed an even number of times, so that runs may go on from row to row.
-    turns = np.sort((row - top) * shape[1] + column - left)
-    return Patch(_alternating(turns, shape)[:, :-1], top, left, _filled(turns))
+def polygon_patches(
+    polygons: Sequence[Sequence[float]], size: Size, names: Sequence[str]
+) -> list[Patch]:
+    """The pixels inside each polygon x, y, x, y, ... (pixels). Raises BadFrame that names it.
+
+    All of a picture at once: what is done for one takes longer to call than to do.
+    """
+    for numbers, name in zip(polygons, names, strict=True):
+        if len(numbers) % 2:
+            sentence = f"{name}: wanted a polygon of x and y by turns, got {len(numbers)} numbers"
+            raise BadFrame(Reason.BAD_METADATA, sentence)
+    edges = _edges(polygons, size)
+    totals = np.bincount(edges.polygon, edges.rows, len(polygons)).astype(np.int64)
+    for total, name in zip(totals.tolist(), names, strict=True):
+        if total > MOST_CROSSINGS:
+            wanted = f"a polygon whose edges cross at most {MOST_CROSSINGS:,} rows"
+            raise BadFrame(Reason.BAD_METADATA, f"{name}: wanted {wanted}, got {total:,}")
+    if totals.sum() > MOST_CROSSINGS:
+        return [
+            patch
+            for numbers, name in zip(polygons, names, strict=True)
+            for patch in polygon_patches([numbers], size, [name])
+        ]
+    patches = [NO_PATCH] * len(polygons)
+    there = np.flatnonzero(totals)
+    for i, patch in zip(there.tolist(), _filled_in(edges, totals[there], size[1]), strict=True):
+        patches[i] = patch
+    return patches
+
+
+class _Edges(NamedTuple):
+    """Edges of polygons, one after another, (n,) each; pixels' centres lie on whole numbers."""
+
+    polygon: NDArray[np.int64]
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    slope: NDArray[np.float64]  # x by y; anything where no row is crossed
+    first: NDArray[np.int64]  # row of pixels that it crosses
+    rows: NDArray[np.int64]  # how many it crosses
+
+
+def _edges(polygons: Sequence[Sequence[float]], size: Size) -> _Edges:
+    corners = np.array([n for numbers in polygons for n in numbers], dtype=np.float64)
+    x, y = corners.reshape(-1, 2).T - 0.5
+    lengths = np.array([len(numbers) // 2 for numbers in polygons], dtype=np.int64)
+    after = np.arange(1, len(x) + 1)
+    ends = np.cumsum(lengths)
+    after[ends[lengths > 0] - 1] = (ends - lengths)[lengths > 0]
+    next_x, next_y = x[after], y[after]
+    first = np.ceil(np.minimum(y, next_y)).clip(0, size[0]).astype(np.int64)
+    rows = np.ceil(np.maximum(y, next_y)).clip(0, size[0]).astype(np.int64) - first
+    with np.errstate(divide="ignore", invalid="ignore"):
+        slope = (next_x - x) / (next_y - y)
+    return _Edges(np.repeat(np.arange(len(polygons)), lengths), x, y, slope, first, rows)
+
+
+def _filled_in(edges: _Edges, totals: NDArray[np.int64], width: int) -> Iterator[Patch]:
+    """The patches of polygons whose edges cross `totals` rows each, in their order; none is 0."""
+    if len(totals) == 0:
+        return
+    rows, starts = edges.rows, np.cumsum(totals) - totals
+    edge = np.repeat(np.arange(len(rows)), rows)
+    row = np.arange(len(edge)) - (np.cumsum(rows) - rows - edges.first)[edge]
+    column = np.ceil(edges.x[edge] + (row - edges.y[edge]) * edges.slope[edge])
+    column = column.clip(0, width).astype(np.int64)
+    top, left = np.minimum.reduceat(row, starts), np.minimum.reduceat(column, starts)
+    tall = np.maximum.reduceat(row, starts) + 1 - top
+    wide = np.maximum.reduceat(column, starts) + 1 - left
+    ends = np.cumsum(tall * wide)
+    begins = ends - tall * wide
+    # Every row is crossed an even number of times, so that runs may go on from row to row, and
+    # from patch to patch.
+    mine = np.repeat(np.arange(len(totals)), totals)
+    turns = np.sort((begins - top * wide - left)[mine] + row * wide[mine] + column)
+    masks = _alternating(turns, (1, int(ends[-1])))[0]
+    areas = np.add.reduceat(turns[1::2] - turns[::2], starts // 2)
+    shapes = np.stack([begins, ends, wide, top, left, areas], axis=1).tolist()
+    for begin, end, wide_px, top_px, left_px, area in shapes:
+        yield Patch(masks[begin:end].reshape(-1, wide_px)[:, :-1], top_px, left_px, area)
 
 
 def runs_patch(counts: Sequence[int], size: Size, name: str) -> Patch:

@@ -72,7 +72,7 @@ def _jpeg(data: bytes, name: str) -> NDArray[np.uint8]:
     It paints what is missing of a torn file grey, so the end is looked for first: no scan's data
     may hold the end's marker. Raises BadFrame.
     """
-    whole = data.rfind(JPEG_END) > data.rfind(JPEG_SCAN)
+    whole = data.endswith(JPEG_END) or data.rfind(JPEG_END) > data.rfind(JPEG_SCAN)
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), RGB_AS_IT_LIES) if whole else None
     if pixels is None:
         sentence = f"{name}: wanted a whole JPEG, got {len(data):,} bytes that break off"

@@ -21,7 +21,6 @@ def rotation_matrices(
     if not good.all():
         sentence = f"{name}: wanted quaternions of a rotation, got {values[~good][0]}"
         raise BadFrame(Reason.BAD_METADATA, sentence)
-    matrices: NDArray[np.float64] = Rotation.from_quat(
-        values, scalar_first=scalar_first
-    ).as_matrix()
+    ours = values[:, [1, 2, 3, 0]] if scalar_first else values
+    matrices: NDArray[np.float64] = Rotation.from_quat(ours).as_matrix()
     return matrices

@@ -24,14 +24,21 @@ from parhelion.pipeline.layers import Box
 from parhelion.pipeline.scene_class import SceneClass
 from parhelion.sim_adapters._about import About
 from parhelion.sim_adapters._boxes import kept_box
-from parhelion.sim_adapters._coco_document import Annotation, CocoDocument, Picture, read_coco
+from parhelion.sim_adapters._coco_document import (
+    Annotation,
+    CocoDocument,
+    Mask,
+    Picture,
+    Runs,
+    read_coco,
+)
 from parhelion.sim_adapters._coco_masks import (
     Patch,
     Shape,
     Size,
     is_visible,
     painted,
-    polygon_patch,
+    polygon_patches,
     runs_patch,
     unpacked,
 )
@@ -64,8 +71,11 @@ class CocoConfig(GroupedConfig, StatedSky):
 class Thing(NamedTuple):
     """An annotation that is kept."""
 
+    number: int
+    category: SceneClass
     box: Box
-    shape: Shape
+    mask: Mask
+    where: str
 
 
 class Coco(Recordings):
@@ -121,9 +131,10 @@ class Coco(Recordings):
         _check_size(told.picture, size, document.name)
         classes = {**WORDS, **self.config.classes}
         things = list(self._things(told.annotations, document, classes, size))
+        shapes = _shapes(things, size)
         stencil = instances = None
         if document.has_masks:
-            stencil, instances = painted((thing.shape for thing in things), size)
+            stencil, instances = painted(shapes, size)
         known = {bare(word) for word in document.categories.values()} & classes.keys()
         sky = told.picture.attributes
         conditions = conditions_in(self.about, sky.weather, sky.timeofday)
@@ -133,7 +144,10 @@ class Coco(Recordings):
             stencil=stencil,
             label_space=label_space_of(classes[word] for word in known),
             instances=instances,
-            objects=tuple(_object(thing, instances) for thing in things),
+            objects=tuple(
+                _object(thing, shape, instances)
+                for thing, shape in zip(things, shapes, strict=True)
+            ),
         )
 
     def _things(
@@ -157,8 +171,7 @@ class Coco(Recordings):
             x, y, width, height = one.bbox
             box = kept_box((x, y, x + width, y + height), category, size, where, self.dropped)
             if box is not None:
-                shape = Shape(number, category, _patches(one, size, where))
-                yield Thing(box, shape)
+                yield Thing(number, category, box, one.segmentation, where)
 
     @cached_property
     def _documents(self) -> dict[str, CocoDocument | BadFrame]:
@@ -209,13 +222,30 @@ def _check_size(picture: Picture, size: Size, name: str) -> None:
         raise BadFrame(Reason.SIZE_MISMATCH, sentence)
 
 
-def _patches(one: Annotation, size: Size, where: str) -> list[Patch]:
-    """What the annotation fills; nothing where it has no mask. Raises BadFrame."""
-    mask = one.segmentation
+def _shapes(things: Sequence[Thing], size: Size) -> list[Shape]:
+    """What each of them fills; nothing where it has no mask. Raises BadFrame."""
+    polygons = [
+        (polygon, thing.where)
+        for thing in things
+        if isinstance(thing.mask, list)
+        for polygon in thing.mask
+    ]
+    filled = iter(polygon_patches([p for p, _ in polygons], size, [where for _, where in polygons]))
+    return [
+        Shape(
+            thing.number,
+            thing.category,
+            [next(filled) for _ in thing.mask]
+            if isinstance(thing.mask, list)
+            else _runs_patches(thing.mask, size, thing.where),
+        )
+        for thing in things
+    ]
+
+
+def _runs_patches(mask: Runs | None, size: Size, where: str) -> list[Patch]:
     if mask is None:
         return []
-    if isinstance(mask, list):
-        return [polygon_patch(polygon, size, where) for polygon in mask]
     if mask.size != size:
         told = f"{mask.size[1]}x{mask.size[0]}"
         sentence = f"{where}: wanted a mask of {size[1]}x{size[0]}, got one of {told}"
@@ -224,12 +254,10 @@ def _patches(one: Annotation, size: Size, where: str) -> list[Patch]:
     return [runs_patch(counts, size, where)]
 
 
-def _object(thing: Thing, instances: Instances | None) -> SceneObject:
-    seen = instances is not None and is_visible(thing.shape, instances)
+def _object(thing: Thing, shape: Shape, instances: Instances | None) -> SceneObject:
+    seen = instances is not None and is_visible(shape, instances)
     return SceneObject(
-        category=thing.shape.category,
-        instance=thing.shape.number if seen else None,
-        box_xyxy=thing.box,
+        category=thing.category, instance=thing.number if seen else None, box_xyxy=thing.box
     )
 
 

@@ -1,5 +1,6 @@
 """COCO's masks against closed forms, slow second implementations, and strings that it published."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -17,7 +18,7 @@ from parhelion.sim_adapters._coco_masks import (
     Shape,
     is_visible,
     painted,
-    polygon_patch,
+    polygon_patches,
     runs_patch,
     unpacked,
 )
@@ -30,6 +31,11 @@ def whole(patch: Patch, size: tuple[int, int] = SIZE) -> NDArray[np.bool_]:
     layer = np.zeros(size, dtype=np.bool_)
     patch.of(layer)[...] = patch.mask
     return layer
+
+
+def polygon_patch(numbers: Sequence[float], size: tuple[int, int], name: str) -> Patch:
+    (patch,) = polygon_patches([numbers], size, [name])
+    return patch
 
 
 def inside_by_ray(corners: list[tuple[float, float]], x: float, y: float) -> bool:
@@ -51,6 +57,18 @@ def test_a_polygon_holds_the_pixels_whose_centres_it_holds(
         near = [inside_by_ray(corners, column + 0.5 + d, row + 0.5) for d in (-1e-6, 0, 1e-6)]
         if len(set(near)) == 1:  # else an edge runs through the centre, up to rounding
             assert found[row, column] == near[0]
+
+
+@settings(max_examples=40)
+@given(st.lists(st.lists(corner, max_size=6), max_size=5))
+def test_polygons_of_a_picture_are_what_each_is_alone(
+    polygons: list[list[tuple[float, float]]],
+) -> None:
+    numbers = [[number for point in corners for number in point] for corners in polygons]
+    alone = [polygon_patch(one, SIZE, "") for one in numbers]
+    for one, patch in zip(polygon_patches(numbers, SIZE, [""] * len(numbers)), alone, strict=True):
+        assert np.array_equal(whole(one), whole(patch))
+        assert one.area == whole(patch).sum()
 
 
 @pytest.mark.parametrize("box", [(2, 1, 6, 5), (0, 0, 9, 7), (8, 6, 9, 7), (-4, 2, 30, 3)])
@@ -152,3 +170,5 @@ def test_polygons_of_odd_numbers_or_without_end_are_refused(
     monkeypatch.setattr(_coco_masks, "MOST_CROSSINGS", 20)
     with pytest.raises(BadFrame, match="cross at most 20 rows, got 28"):
         polygon_patch([0, 0, 1, 7, 2, 0, 3, 7], SIZE, "a.json")
+    pair = [[0, 0, 9, 0, 9, 7, 0, 7], [0, 0, 2, 0, 2, 7, 0, 7]]  # 28 rows together
+    assert [patch.area for patch in polygon_patches(pair, SIZE, ["", ""])] == [63, 14]
