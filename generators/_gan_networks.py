@@ -5,7 +5,7 @@ standard deviation (3), levels that fade in (2). Every convolution of G is modul
 as conditional normalisation is (Dumoulin et al. 2017); D has y by projection (Miyato and Koyama
 2018, eq. 3).
 Legend: N = batch, C = channels of a picture, H, W = pixels, Z = entries of the noise vector, Y =
-entries of a y vector, S = entries of the style, F = features that D ends with.
+entries of a y vector, W = of its words, S = entries of the style, F = features that D ends with.
 """
 
 import math
@@ -59,13 +59,21 @@ def pixel_norm(x: Tensor) -> Tensor:
     return x * torch.rsqrt(x.square().mean(dim=1, keepdim=True) + EPSILON)
 
 
-def minibatch_deviation(h: Tensor) -> Tensor:
-    """(N, C, H, W) -> (N, 1, H, W): standard deviation over the batch, its mean over all features.
+def minibatch_deviation(h: Tensor, words: Tensor) -> Tensor:
+    """(N, C, H, W) -> (N, 1, H, W): standard deviation over those pictures of the batch that have
+    the same words (N, W) of y, its mean over all features.
 
     A critic that is told how much its batch varies sees a generator that always draws the same.
+    Classes differ anyway: only among pictures of one y does it show that each is drawn in one way.
     """
-    variance = h.var(dim=0, correction=0)
-    return torch.sqrt(variance + EPSILON).mean().expand(len(h), 1, *h.shape[2:])
+    same = (words[:, None] == words[None]).all(dim=2).float()
+    shares = same / same.sum(dim=1, keepdim=True)  # (N, N), row i: the pictures like i
+    with torch.autocast(h.device.type, enabled=False):
+        flat = h.flatten(1).to(torch.promote_types(h.dtype, torch.float32))
+        shares = shares.to(flat.dtype)
+        variance = shares @ (flat - shares @ flat).square()
+        deviation = torch.sqrt(variance + EPSILON).mean(dim=1)
+    return deviation.to(h.dtype)[:, None, None, None].expand(-1, 1, *h.shape[2:])
 
 
 class ReadY(nn.Module):
@@ -191,8 +199,11 @@ class GanCritic(nn.Module):
         self.read_y = ReadY(y_size)
         self.project = EqualLinear(y_size, sizes[0], bias=False)
 
-    def forward(self, x: Tensor, stage: Stage) -> Tensor:
-        """Pictures (N, C, h, w) of that stage -> features (N, F)."""
+    def forward(self, x: Tensor, words: Tensor, stage: Stage) -> Tensor:
+        """Pictures (N, C, h, w) of that stage -> features (N, F).
+
+        `words` (N, W): entries of their y by which they are compared with each other.
+        """
         h = _active(self.from_picture[stage.level], x)
         for level in range(stage.level, 0, -1):
             for conv in self.layers[2 * level - 2 : 2 * level]:
@@ -201,7 +212,7 @@ class GanCritic(nn.Module):
             if level == stage.level and stage.alpha < 1:
                 old = _active(self.from_picture[level - 1], functional.avg_pool2d(x, 2))
                 h = torch.lerp(old, h, stage.alpha)
-        h = _active(self.last, torch.cat([h, minibatch_deviation(h)], dim=1))
+        h = _active(self.last, torch.cat([h, minibatch_deviation(h, words)], dim=1))
         return _active(self.whole, h).flatten(1)
 
     def judged(self, features: Tensor, y: Tensor) -> Tensor:

@@ -117,7 +117,7 @@ class GanStep:
     def examine(self, step: int) -> Ailment | None:
         """Whether the averaged network draws many pictures, and those that are asked for."""
         real, told = self.images.references(EXAMINED, EACH)
-        if not len(real):
+        if not len(real) or self._young(step):
             return None
         stage = self.stage(step - 1)
         noise = torch.Generator().manual_seed(seed_of("gan.examine", self.seed))
@@ -130,6 +130,11 @@ class GanStep:
         ailment = health.examine(step, Probe(torch.stack(drawn).cpu(), torch.stack(true)))
         self._state.losses[COVERAGE] = health.best_coverage
         return ailment
+
+    def _young(self, step: int) -> bool:
+        """Whether pictures have been full for less than half of the time that they will be."""
+        growing = self.config.growing_share if self.config.progressive else 0.0
+        return step < (1 + growing) / 2 * self.config.steps
 
     def __call__(self, step: int) -> Losses:
         stage = self.stage(step)
@@ -158,13 +163,13 @@ class GanStep:
         fake = self._seen_by_critic(self.grid.framed(drawn, stage.level), augment)
         losses, judging = self._critic_losses(real, fake.detach(), y, stage)
         if c.r1_gamma > 0 and step % c.r1_every == 0:
-            losses["r1"] = r1(lambda x: self.D.judged(self.D(x, stage), y), real)
+            losses["r1"] = r1(lambda x: self._scores(x, y, stage), real)
             judging = judging + c.r1_gamma / 2 * c.r1_every * losses["r1"]
         _backpropagate(judging / c.accumulate)
         self.D.requires_grad_(False)
         with self._half():
-            scores = self.D.judged(self.D(fake, stage), y)
-        losses["generator"] = generator_loss(c.objective, scores.float()).mean()
+            scores = self._scores(fake, y, stage).float()
+        losses["generator"] = generator_loss(c.objective, scores).mean()
         _backpropagate(losses["generator"] / c.accumulate)
         self.D.requires_grad_(True)
         return {name: loss.detach().cpu() for name, loss in losses.items()}
@@ -177,15 +182,19 @@ class GanStep:
         others = y.roll(1, dims=0)
         differ = (others[:, : self.words] != y[:, : self.words]).any(dim=1).float()
         with self._half():
-            features = self.D(real, stage)
+            features = self.D(real, y[:, : self.words], stage)
             on_real, on_others = self.D.judged(features, y), self.D.judged(features, others)
-            on_fake = self.D.judged(self.D(fake, stage), y)
+            on_fake = self._scores(fake, y, stage)
         losses = {
             "real": real_loss(c.objective, on_real.float()).mean(),
             "false": false_loss(c.objective, on_fake.float()).mean(),
             "mismatch": (differ * false_loss(c.objective, on_others.float())).mean(),
         }
         return losses, losses["real"] + losses["false"] + c.mismatch_weight * losses["mismatch"]
+
+    def _scores(self, x: Tensor, y: Tensor, stage: Stage) -> Tensor:
+        """D's scores (N,) of pictures under y (N, Y)."""
+        return self.D.judged(self.D(x, y[:, : self.words], stage), y)
 
     def _seen_by_critic(self, x: Tensor, augment: _diff_augment.Draw) -> Tensor:
         changed, _ = _diff_augment.augmented(x, x[:, :0], augment)

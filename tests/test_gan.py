@@ -11,7 +11,6 @@ from conftest import make_frame
 from toy_digits import CLEAR, DIGITS, digit_frames, picture_frame, training_of
 
 from parhelion.generators import _gan_step
-from parhelion.generators._gan_growth import Stage
 from parhelion.generators._gan_step import EACH, GanStep
 from parhelion.generators.gan import Gan, GanConfig, SeenGan, _with_class
 from parhelion.pipeline.contracts import CannotHonour, Request, TrainingData
@@ -40,7 +39,8 @@ def data() -> TrainingData:
 def learnt(data: TrainingData, tmp_path_factory: pytest.TempPathFactory) -> Gan:
     """A little network that has seen zeros and ones for some seconds."""
     sizes = {"channels": 8, "critic_width": 8, "widest": 16, "style_size": 32, "noise_size": 8}
-    part = Gan(GanConfig(**sizes, steps=500, augment=(), ema_decay=0.98, checkpoint_every=250))
+    training = {"steps": 300, "batch_size": 16, "ema_decay": 0.98, "checkpoint_every": 300}
+    part = Gan(GanConfig(**sizes, **training, augment=()))
     part.fit(data, tmp_path_factory.mktemp("learnt"), seed=1)
     return part
 
@@ -280,17 +280,14 @@ def test_the_best_coverage_is_kept_with_the_checkpoint(examined: GanStep) -> Non
     assert 0 < examined.state().losses[_gan_step.COVERAGE] <= 1
 
 
-def test_an_examination_of_half_grown_pictures_compares_at_their_size(examined: GanStep) -> None:
-    asked_stages: list[Stage] = []
-    inner = examined.average
-
-    def drawing(z: torch.Tensor, y: torch.Tensor, stage: Stage) -> torch.Tensor:
-        asked_stages.append(stage)
-        return inner(z, y, stage)
-
-    examined.average = drawing  # type: ignore[assignment]
-    examined.examine(100)
-    assert asked_stages[0].level == 0
+def test_pictures_are_judged_once_they_have_been_full_for_a_while(examined: GanStep) -> None:
+    true = classes(examined)
+    examined.average = lambda z, y, stage: true[0]  # type: ignore[assignment]
+    grown = examined.config.growing_share * 600
+    found = {step: examined.examine(step) for step in range(300, 601, 30)}
+    assert {step for step, ailment in found.items() if ailment} == {
+        step for step in found if step >= (grown + 600) / 2
+    }
 
 
 def test_a_learning_rate_a_thousand_times_too_high_is_found(

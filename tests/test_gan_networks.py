@@ -82,7 +82,7 @@ def test_r1_is_the_squared_gradient_norm_by_finite_differences() -> None:
     y = torch.randn(2, Y_SIZE, dtype=torch.float64, generator=seeded(5))
 
     def score(pictures: Tensor) -> Tensor:
-        return critic.judged(critic(pictures, Stage(1, 1.0)), y)
+        return critic.judged(critic(pictures, y, Stage(1, 1.0)), y)
 
     penalty = r1(score, x)
     assert float(penalty.detach()) == pytest.approx(penalty_by_differences(score, x), rel=1e-6)
@@ -116,7 +116,8 @@ def test_a_grown_network_at_alpha_0_is_the_doubled_one_before() -> None:
         assert not torch.equal(drawing(z, y, Stage(level, 0.5)), grown)
         x = torch.randn(3, 2, *GRID.full(level), generator=seeded(6))
         small = functional.avg_pool2d(x, 2)
-        assert torch.equal(critic(x, Stage(level, 0.0)), critic(small, Stage(level - 1, 1.0)))
+        faded_in, smaller = (x, y, Stage(level, 0.0)), (small, y, Stage(level - 1, 1.0))
+        assert torch.equal(critic(*faded_in), critic(*smaller))
         full = torch.randn(3, 2, 16, 16, generator=seeded(7))
         real = GRID.shrunk(full, Stage(level, 0.0))
         torch.testing.assert_close(real, doubled(GRID.shrunk(full, Stage(level - 1, 1.0))))
@@ -131,7 +132,7 @@ def test_fading_is_even_between_its_ends() -> None:
     for a in (0.0, 1.0):
         near = 0.001 if a == 0 else 0.999
         torch.testing.assert_close(
-            critic(x, Stage(1, near)), critic(x, Stage(1, a)), atol=0.02, rtol=0.02
+            critic(x, y, Stage(1, near)), critic(x, y, Stage(1, a)), atol=0.02, rtol=0.02
         )
 
 
@@ -228,12 +229,19 @@ def test_pixel_norm_leaves_vectors_of_mean_square_1() -> None:
     torch.testing.assert_close(functional.cosine_similarity(x, normed, dim=1), torch.ones(2, 3, 3))
 
 
-def test_minibatch_deviation_tells_copies_from_a_varied_batch() -> None:
-    h = torch.randn(6, 3, 4, 4, generator=seeded(1))
-    said = minibatch_deviation(h)
-    assert said.shape == (6, 1, 4, 4)
-    torch.testing.assert_close(said, torch.full_like(said, float(h.numpy().std(axis=0).mean())))
-    assert float(minibatch_deviation(h[:1].expand(6, -1, -1, -1)).max()) < 1e-3
+def test_minibatch_deviation_tells_copies_from_varied_pictures_of_the_same_words() -> None:
+    h = torch.randn(7, 3, 4, 4, generator=seeded(1))
+    words = torch.eye(3)[[0, 1, 0, 2, 1, 0, 1]]
+    said = minibatch_deviation(h, words)
+    assert said.shape == (7, 1, 4, 4)
+    for row, same in enumerate(([0, 2, 5], [1, 4, 6], [0, 2, 5], [3], [1, 4, 6])):
+        wanted = float(h[same].numpy().std(axis=0).mean())
+        torch.testing.assert_close(said[row], torch.full((1, 4, 4), wanted), atol=2e-4, rtol=1e-4)
+    one_a_class = h[[0, 1, 0, 3, 1, 0, 1]]  # varied as a batch, but each class drawn in one way
+    assert float(minibatch_deviation(one_a_class, words).max()) < 1e-3
+    alike = torch.zeros(7, 3)
+    whole = float(h.numpy().std(axis=0).mean())
+    torch.testing.assert_close(minibatch_deviation(h, alike), torch.full_like(said, whole))
 
 
 def test_the_critic_scores_y_by_projection() -> None:
