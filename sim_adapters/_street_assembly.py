@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from parhelion.pipeline.scene_class import SceneClass
 from parhelion.sim_adapters._street_mesh import Part
 from parhelion.sim_adapters._street_palette import Colour
-from parhelion.sim_adapters._street_shapes import Mesh, merged
+from parhelion.sim_adapters._street_shapes import Mesh, mapped, merged, turned
 
 
 class Texture:
@@ -48,14 +48,16 @@ def moved(
     pieces: Iterable[Piece], x: float = 0.0, y: float = 0.0, z: float = 0.0, turn: float = 0.0
 ) -> list[Piece]:
     """All pieces turned about z by `turn` radians and shifted."""
-    return [Piece(p.mesh.moved(x, y, z, turn), p.surface) for p in pieces]
+    motion = turned(x, y, z, turn)
+    return [Piece(p.mesh.put(motion), p.surface) for p in pieces]
 
 
 def through(
     pieces: Iterable[Piece], matrix: ArrayLike, shift: ArrayLike = (0.0, 0.0, 0.0)
 ) -> list[Piece]:
     """All pieces through one linear map (3, 3) and a shift (3,)."""
-    return [Piece(p.mesh.through(matrix, shift), p.surface) for p in pieces]
+    motion = mapped(matrix, shift)
+    return [Piece(p.mesh.put(motion), p.surface) for p in pieces]
 
 
 def fused(pieces: Iterable[Piece]) -> list[Piece]:

@@ -24,6 +24,7 @@ from parhelion.sim_adapters._street_geometry import (
 )
 from parhelion.sim_adapters._street_lamps import lamp_irradiance
 from parhelion.sim_adapters._street_mesh import Part, View
+from parhelion.sim_adapters._street_shapes import dot
 from parhelion.sim_adapters._street_smoke import opaque
 from parhelion.sim_adapters._street_water import mirrored_albedo
 
@@ -88,7 +89,7 @@ def rays_at(
     """Rays through pixel positions x, y (R,), as `rays`."""
     pixels = np.column_stack([x, y, np.ones_like(x)])
     local = pixels @ np.linalg.inv(camera.intrinsics).T
-    length = np.linalg.norm(local, axis=1)
+    length = np.sqrt(dot(local, local))
     world = (local / length[:, None]) @ camera.camera_to_world[:3, :3].T
     origins = np.broadcast_to(camera.camera_to_world[:3, 3], world.shape)
     return origins.astype(np.float32), world.astype(np.float32), (1 / length).astype(np.float32)
@@ -102,7 +103,9 @@ def gbuffer(geometry: Geometry, view: View, width: int, height: int) -> GBuffer:
     surfaces = geometry.surfaces(hits, origins, directions)
     met = np.flatnonzero(surfaces.part != NOTHING)
     lamp = np.zeros((len(hits.t), 3), dtype=np.float32)
-    lamp[met], shares = lamp_irradiance(geometry, surfaces.points[met], surfaces.normals[met])
+    lamp[met], shares = lamp_irradiance(
+        geometry, surfaces.points.take(met, 0), surfaces.normals.take(met, 0)
+    )
     parts = geometry.street.parts
     depth = _depth(hits, z_per_m).reshape(shape)
     smoke, ways = geometry.street.smoke, directions.reshape(*shape, 3)
@@ -157,7 +160,8 @@ def _table(values: list[int], nothing: int, dtype: type[Number]) -> NDArray[Numb
 
 def _emissive(parts: tuple[Part, ...], surfaces: Surfaces, lamp: Floats) -> NDArray[np.uint8]:
     gives = _table([GIVES_LIGHT * (p.glow is not None) for p in parts], 0, np.uint8)[surfaces.part]
-    lit = np.where(lamp.max(axis=1) > LIT_FROM, np.uint8(IS_LIT), np.uint8(0))
+    brightest = np.maximum(np.maximum(lamp[:, 0], lamp[:, 1]), lamp[:, 2])
+    lit = np.where(brightest > LIT_FROM, np.uint8(IS_LIT), np.uint8(0))
     return np.asarray(gives | lit)
 
 
@@ -193,8 +197,8 @@ def _projected_box(camera: Camera, corners: Floats) -> tuple[float, float, float
     local = corners.reshape(-1, 3) @ to_camera[:3, :3].T + to_camera[:3, 3]
     local[:, 2] = np.maximum(local[:, 2], NEAREST_M)
     pixels = (local / local[:, 2:]) @ camera.intrinsics.T
-    (x0, y0), (x1, y1) = pixels[:, :2].min(0), pixels[:, :2].max(0)
-    return float(x0), float(y0), float(x1), float(y1)
+    x, y = pixels[:, 0], pixels[:, 1]
+    return float(x.min()), float(y.min()), float(x.max()), float(y.max())
 
 
 def _silhouette(scene: EmbreeScene, camera: Camera, box: tuple[float, float, float, float]) -> int:

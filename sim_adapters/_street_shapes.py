@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -31,25 +31,46 @@ class Mesh:
 
     def moved(self, x: float = 0.0, y: float = 0.0, z: float = 0.0, turn: float = 0.0) -> "Mesh":
         """Turned by `turn` radians about z (counter-clockwise from above), then shifted."""
-        vertices = self.vertices
-        if turn:
-            c, s = np.cos(turn), np.sin(turn)
-            vertices = vertices @ np.array([[c, s, 0], [-s, c, 0], [0, 0, 1]], dtype=np.float32)
-        shift = np.array([x, y, z], dtype=np.float32)
-        return Mesh(vertices + shift, self.faces, self.uv, self.shade)
+        return self.put(turned(x, y, z, turn))
 
     def through(self, matrix: ArrayLike, shift: ArrayLike = (0.0, 0.0, 0.0)) -> "Mesh":
         """Vertices -> matrix (3, 3) @ vertices + shift (3,); a mirror turns the triangles over."""
-        A = np.asarray(matrix, dtype=np.float32)
-        vertices = self.vertices @ A.T + np.asarray(shift, dtype=np.float32)
-        faces = self.faces if _determinant(A) > 0 else self.faces[:, ::-1]
-        return Mesh(vertices, faces, self.uv, self.shade)
+        return self.put(mapped(matrix, shift))
+
+    def put(self, motion: "Motion") -> "Mesh":
+        """The mesh as a motion leaves it."""
+        vertices = self.vertices if motion.matrix is None else self.vertices @ motion.matrix
+        faces = self.faces[:, ::-1] if motion.mirrors else self.faces
+        return Mesh(vertices + motion.shift, faces, self.uv, self.shade)
 
     def shaded(self, index: ArrayLike) -> "Mesh":
         """The same triangles with one shade for all vertices, or one each (n,)."""
         shade = np.empty(len(self.vertices), dtype=np.int32)
         shade[:] = index
         return Mesh(self.vertices, self.faces, self.uv, shade)
+
+
+class Motion(NamedTuple):
+    """Vertices -> vertices @ matrix + shift, worked out once for many meshes."""
+
+    matrix: NDArray[np.float32] | None  # (3, 3)
+    shift: NDArray[np.float32]  # (3,)
+    mirrors: bool = False
+
+
+def turned(x: float, y: float, z: float, turn: float) -> Motion:
+    """A turn by `turn` radians about z, then a shift."""
+    shift = np.array([x, y, z], dtype=np.float32)
+    if not turn:
+        return Motion(None, shift)
+    c, s = np.cos(turn), np.sin(turn)
+    return Motion(np.array([[c, s, 0], [-s, c, 0], [0, 0, 1]], dtype=np.float32), shift)
+
+
+def mapped(matrix: ArrayLike, shift: ArrayLike) -> Motion:
+    """Vertices -> matrix (3, 3) @ vertices + shift (3,)."""
+    A = np.asarray(matrix, dtype=np.float32)
+    return Motion(A.T, np.asarray(shift, dtype=np.float32), _determinant(A) <= 0)
 
 
 def _determinant(A: NDArray[np.float32]) -> float:

@@ -247,23 +247,31 @@ def _wheel(radius: float, side: int, category: SceneClass) -> list[Piece]:
 
 def _fittings(body: Body, paint: Colour, category: SceneClass) -> list[Piece]:
     """Underbody, mirrors, door handles and plates."""
+    under, mirrors, handles, plates = _fitting_meshes(body, is_coarse())
+    pieces = [
+        Piece(under, _trim(category)),
+        Piece(mirrors, Surface("car_paint", category, (paint,), smooth=True)),
+    ]
+    if handles is not None:
+        pieces.append(Piece(handles, _trim(category)))
+    pieces.append(Piece(plates, Surface("rubber", category, (palette.PLATE,))))
+    return pieces
+
+
+@lru_cache(maxsize=64)
+def _fitting_meshes(body: Body, _coarse: bool) -> tuple[Mesh, Mesh, Mesh | None, Mesh]:
     L, w = body.length, body.width / 2
     under = box(0, 0, body.sill + 0.02, 2 * w - 0.5, L - 0.5, body.shoulder * 0.55 - body.sill)
-    pieces = [Piece(under, _trim(category))]
     y = L / 2 - body.side_glass[0][0] - 0.02
     mirrors = [
         ellipsoid((x, y, body.shoulder + 0.07), (0.12, 0.07, 0.085), 8, 5)
         for x in (w + 0.07, -w - 0.07)
     ]
-    pieces.append(Piece(merged(mirrors), Surface("car_paint", category, (paint,), smooth=True)))
     handles: list[Mesh] = []
     for gap in body.doors[1:]:
         at = [(x, L / 2 - gap + 0.16, body.shoulder - 0.1) for x in (w * 0.985, -w * 0.985)]
         handles.append(boxes(at, (0.035, 0.15, 0.025)))
-    if handles:
-        pieces.append(Piece(merged(handles), _trim(category)))
     low = body.sill + 0.3 * (min(body.shoulder, body.top[0][1]) - body.sill)
     high = low if body.height > 1.75 else low + 0.22
     plates = boxes([(0, L / 2 + 0.06, low), (0, -L / 2 - 0.06, high)], (0.5, 0.03, 0.11))
-    pieces.append(Piece(plates, Surface("rubber", category, (palette.PLATE,))))
-    return pieces
+    return under, merged(mirrors), merged(handles) if handles else None, plates
