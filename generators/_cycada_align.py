@@ -2,8 +2,10 @@
 target frames are made to pass for those of translated ones. The target's labels are never read.
 
 Hoffman et al. 2018, equation 5 without its pixel terms; both gradients at the same weights. Beside
-it, by setting, self-ensembling (French, Mackiewicz, Fisher 2018): what an averaged network is sure
-of in a target picture, the trained one is to say of the same picture moved otherwise.
+it, by setting, self-ensembling of whole pictures (French, Mackiewicz, Fisher 2018): what an
+averaged network is sure of in a target picture, the trained one is to say of the same picture moved
+otherwise. Its readings are first brought to the source's frequencies of classes (Berthelot et al.
+2020, section 3.1): else the class of the first mistakes swallows the others.
 Legend: f_T = the task network, D_feat = critic of its features, N = batch, K = classes.
 """
 
@@ -51,6 +53,8 @@ from parhelion.pipeline.training import (
 )
 
 VERSION = "1"
+READ_MEMORY = 0.98  # of the running frequencies
+RAREST = 1e-3  # added to both, so that no class is divided by nothing
 
 
 class AlignSettings(PartConfig):
@@ -66,7 +70,7 @@ class AlignSettings(PartConfig):
     critic_width: Positive = 128
     warm_up: Share = 0.3  # of the steps, before the target's terms have their full weight
     feature_weight: Weight = 0.1  # of alignment
-    consistency_weight: Weight = 0.0  # of self-ensembling
+    consistency_weight: Weight = 0.0  # of self-ensembling; whole pictures with a class only
     sure: Share = 0.9  # probability from which the averaged network is believed
     ema_decay: Share = 0.99  # of the averaged network, which is the result
     checkpoint_every: Positive = 250
@@ -104,8 +108,9 @@ class AlignStep:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed_of("cycada.critic", seed))
             self.D_feat = feature_critic(self.f_T.channels, settings.critic_width)
-        on_device(self.f_T, device)
-        on_device(self.D_feat, device)
+        self.frequencies = Frequencies(class_frequencies(S))
+        for network in (self.f_T, self.D_feat, self.frequencies):
+            on_device(network, device)
         self.average = copy.deepcopy(self.f_T).requires_grad_(False)
         self.f_optimizer = Adam(self.f_T.parameters(), settings.learning_rate)
         self.D_optimizer = Adam(
@@ -114,7 +119,9 @@ class AlignStep:
 
     def state(self) -> TrainingState:
         """What a checkpoint holds."""
-        networks = {"f_T": self.f_T, "D_feat": self.D_feat, "average": self.average}
+        networks = {
+            name: getattr(self, name) for name in ("f_T", "D_feat", "average", "frequencies")
+        }
         return TrainingState(networks, {"f_T": self.f_optimizer, "D_feat": self.D_optimizer})
 
     def __call__(self, step: int) -> Losses:
@@ -141,7 +148,7 @@ class AlignStep:
         if self.target is not None and s.feature_weight:
             losses["D_feat"], losses["align"] = self._aligned(features)
             total = total + ramp * s.feature_weight * losses["align"]
-        if self.target is not None and s.consistency_weight:
+        if self.target is not None and s.consistency_weight and self.kind == "label":
             losses["consistency"] = self._consistent(logits[s.batch_size :], x_T, chance)
             total = total + ramp * s.consistency_weight * losses["consistency"]
         _backpropagate(total)
@@ -169,21 +176,52 @@ class AlignStep:
         return judged, fooled
 
     def _consistent(self, logits: Tensor, x_T: Tensor, chance: torch.Generator) -> Tensor:
-        """Squared distance of two readings, where the averaged network is sure."""
+        """What the averaged network is sure of, against what f_T says."""
         self.average.eval()
         with torch.no_grad(), self._cast():
             p = functional.softmax(self.average(self._moved(x_T, chance)).float(), dim=1)
-        return self_ensembling(p, logits, self.settings.sure)
+        return self_ensembling(self.frequencies.aligned(p), logits, self.settings.sure)
 
     def _cast(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.half)
 
 
+class Frequencies(nn.Module):
+    """How often each class is read in the target. A module, so that a checkpoint holds it."""
+
+    wanted: Tensor  # (K,) of the source
+    read: Tensor  # (K,) running mean over batches of the target
+
+    def __init__(self, wanted: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("wanted", wanted)
+        self.register_buffer("read", wanted.clone())
+
+    @torch.no_grad()
+    def aligned(self, p: Tensor) -> Tensor:
+        """Readings p (N, K) times wanted / read, each summing to one again."""
+        self.read.lerp_(p.mean(dim=0), 1 - READ_MEMORY)
+        q = p * (self.wanted + RAREST) / (self.read + RAREST)
+        return q / q.sum(dim=1, keepdim=True)
+
+
+def class_frequencies(S: Domain) -> Tensor:
+    """(K,) shares of the classes among the labelled frames; (0,) where there are none."""
+    there = [key.label for key in S.keys if key.label is not None]
+    counts = torch.zeros(len(there[0].vocabulary) if there else 0)
+    for label in there:
+        counts[label.index] += 1
+    return counts / max(len(there), 1)
+
+
 def self_ensembling(p: Tensor, logits: Tensor, sure: float) -> Tensor:
-    """Mean of |softmax(logits) - p|^2 over N and K, nought where max p < `sure` (French et al.)."""
+    """Mean over N of -sum_k p log softmax(logits), nought where max p < `sure`.
+
+    Cross-entropy in place of French's squared distance: Sohn et al. 2020, equation 4, unsharpened.
+    """
     weights = (p.amax(dim=1) >= sure).float()
-    apart = (functional.softmax(logits.float(), dim=1) - p).square().sum(dim=1)
-    return (weights * apart).mean()
+    cross = -(p * functional.log_softmax(logits.float(), dim=1)).sum(dim=1)
+    return (weights * cross).mean()
 
 
 def feature_critic(channels: int, width: int) -> nn.Sequential:
