@@ -160,11 +160,7 @@ class PcaFit:
     def seen(self, seen: "SeenPca") -> "SeenPca":
         """With the groups; a fit that did not come to its end cannot draw."""
         counts = self._counts()[1:]
-        known: dict[str, Any] = {
-            "size": self.images.size,
-            "channels": self.images.channels,
-            "vocabulary": self.images.vocabulary,
-            "frames_per_class": self.images.frames_per_class,
+        known = self.images.known | {
             "groups": tuple((*g, n) for g, n in zip(self.groups, counts, strict=True)),
             "components": self.q,
             "draws": seen.draws and bool(self.model.noise[0] > 0),

@@ -67,6 +67,16 @@ class WholeImages:
                 counts[self.vocabulary[key.label.index]] += 1
         return counts
 
+    @property
+    def known(self) -> dict[str, object]:
+        """What `SeenImages` keeps of them."""
+        return {
+            "size": self.size,
+            "channels": self.channels,
+            "vocabulary": self.vocabulary,
+            "frames_per_class": self.frames_per_class,
+        }
+
     def batch(self, n: int, random: np.random.Generator) -> Pictures:
         """N pictures; every class under every condition equally often. Equal generators, equal
         batches.

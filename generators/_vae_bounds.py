@@ -1,0 +1,92 @@
+"""Likelihood of grey levels, KL and the two bounds on log p(x | y) of `vae`.
+
+Legend: N = pictures, C, H, W = channels and pixels, Z = entries of a code, K = codes for each.
+"""
+
+import math
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from parhelion.generators._vae_networks import Vae
+
+Noise = Literal["logistic", "gaussian"]
+
+HALF_LEVEL = 1 / 255  # half a grey level in pictures of -1..1
+
+
+def log_mass(noise: Noise, x: Tensor, location: Tensor, log_scale: Tensor) -> Tensor:
+    """Log probability (N, C, H, W) of the grey levels `x` in -1..1 under noise around `location`.
+
+    The mass of a level's bin, the lowest and highest bins open-ended: Kingma et al. 2016 (IAF),
+    appendix, with their logistic or a normal distribution. It is a probability, so that bits per
+    dimension need no dequantisation. `log_scale` is broadcast.
+    """
+    scale = log_scale.exp()
+    upper, lower = (x + HALF_LEVEL - location) / scale, (x - HALF_LEVEL - location) / scale
+    if noise == "logistic":
+        below, above = functional.logsigmoid(upper), functional.logsigmoid(-lower)
+        # s(a) - s(b) = s(a) s(-b) (1 - exp(b - a)), and a - b is one level over the scale.
+        inside = below + above + _log_1m_exp(-2 * HALF_LEVEL / scale)
+    else:
+        below, above = torch.special.log_ndtr(upper), torch.special.log_ndtr(-lower)
+        right = upper + lower > 0  # there 1 - F is the small one
+        far = torch.where(right, torch.special.log_ndtr(-upper), torch.special.log_ndtr(lower))
+        near = torch.where(right, above, below)
+        inside = near + _log_1m_exp(far - near)
+    mass = torch.where(x < -1 + HALF_LEVEL, below, inside)
+    return torch.where(x > 1 - HALF_LEVEL, above, mass)
+
+
+def kl_to_prior(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """KL(N(mean, variance) || N(0, 1)) in nats, of every entry: Kingma and Welling 2014, app. B."""
+    return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance)
+
+
+def free_bits(kl: Tensor, least: float) -> Tensor:
+    """Sum over entries of the batch mean of `kl` (N, Z), each at least `least` nats.
+
+    Kingma et al. 2016, eq. 15: an entry gains nothing from saying less.
+    """
+    return kl.mean(dim=0).clamp(min=least).sum()
+
+
+def elbo(net: Vae, noise: Noise, x: Tensor, y: Tensor, e: Tensor) -> Tensor:
+    """Nats (N,): E log p(x | z, y) - KL(q(z | x, y) || p(z)), for code noises `e` (K, N, Z).
+
+    Kingma and Welling 2014, eq. 10.
+    """
+    mean, log_variance = net.encode(x, y)
+    z = mean + (log_variance / 2).exp() * e
+    fit = torch.stack([_log_picture(net, noise, x, y, one) for one in z]).mean(dim=0)
+    return fit - kl_to_prior(mean, log_variance).sum(dim=1)
+
+
+def importance_bound(net: Vae, noise: Noise, x: Tensor, y: Tensor, e: Tensor) -> Tensor:
+    """Nats (N,): log of the mean of p(x, z | y) / q(z | x, y) over K codes; `e` (K, N, Z).
+
+    Burda et al. 2016, eq. 8. It grows with K towards log p(x | y).
+    """
+    mean, log_variance = net.encode(x, y)
+    z = mean + (log_variance / 2).exp() * e
+    # log p(z) - log q(z): the constants of the two normal densities cancel.
+    ratio = 0.5 * (e.square() + log_variance - z.square()).sum(dim=2)
+    fit = torch.stack([_log_picture(net, noise, x, y, one) for one in z])
+    return torch.logsumexp(fit + ratio, dim=0) - math.log(len(e))
+
+
+def bits_per_dimension(nats: Tensor, dimensions: int) -> Tensor:
+    """-log2 p per grey level, of log p in nats."""
+    return -nats / (dimensions * math.log(2))
+
+
+def _log_picture(net: Vae, noise: Noise, x: Tensor, y: Tensor, z: Tensor) -> Tensor:
+    """Log p(x | z, y) (N,)."""
+    return log_mass(noise, x, net.decode(z, y), net.log_scale).flatten(1).sum(dim=1)
+
+
+def _log_1m_exp(a: Tensor) -> Tensor:
+    """log(1 - exp(a)) for a < 0."""
+    return (-torch.expm1(a)).clamp(min=1e-30).log()

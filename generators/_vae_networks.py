@@ -1,0 +1,189 @@
+"""Encoder q(z | x, y) and decoder p(x | z, y) of `vae`, both told class and conditions.
+
+Sohn et al. 2015: y enters both networks. In the convolutional ones it scales and shifts features at
+every level (Perez et al. 2018); the linear ones are one layer each, whose best code spans PCA's
+subspace (Lucas et al. 2019).
+Legend: N = batch, C, H, W = channels and pixels of a picture, Y = entries of a y vector, Z = of a
+code, E = of the embedding of y.
+"""
+
+import math
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from parhelion.generators._gan_networks import ReadY
+
+if TYPE_CHECKING:
+    from parhelion.generators.vae import VaeConfig
+
+E, WIDEST = 64, 4  # channels grow to WIDEST times the width
+START_LOG_SCALE = -2.0  # of the likelihood, in pictures of -1..1
+LOG_VARIANCES = (-12.0, 8.0)  # of a code entry given x: beyond, float32 says nothing
+
+
+class Level(nn.Module):
+    """A change of resolution, normalised and told y, and a residual convolution after it."""
+
+    def __init__(self, resize: nn.Module, channels: int) -> None:
+        super().__init__()
+        self.resize = resize
+        self.norm = nn.GroupNorm(math.gcd(8, channels), channels)
+        self.told = nn.Linear(E, 2 * channels)
+        self.deeper = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, x: Tensor, e: Tensor, size: tuple[int, int]) -> Tensor:
+        scale, shift = self.told(e)[:, :, None, None].chunk(2, dim=1)
+        h = self.resize(x)[:, :, : size[0], : size[1]]
+        h = functional.silu(self.norm(h) * (1 + scale) + shift)
+        out: Tensor = h + functional.silu(self.deeper(h))
+        return out
+
+
+class Encoder(nn.Module):
+    """(N, C, H, W), (N, Y) -> means and log variances (N, 2 Z) of the code."""
+
+    def __init__(self, config: "VaeConfig", channels: int, size: tuple[int, int], y: int) -> None:
+        super().__init__()
+        self.sizes, widths = sizes_of(size, config.levels), widths_of(config)
+        self.embed = nn.Sequential(nn.Linear(y, E), nn.SiLU())
+        before = [channels, *widths[:-1]]
+        self.levels = nn.ModuleList(
+            Level(nn.Conv2d(a, b, 3, 2, padding=1), b) for a, b in zip(before, widths, strict=True)
+        )
+        self.out = nn.Linear(widths[-1] * math.prod(self.sizes[-1]), 2 * config.code_size)
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        e, h = self.embed(y), x
+        for level, size in zip(self.levels, self.sizes[1:], strict=True):
+            h = level(h, e, size)
+        out: Tensor = self.out(h.flatten(1))
+        return out
+
+
+class Decoder(nn.Module):
+    """(N, Z), (N, Y) -> location (N, C, H, W) of the likelihood."""
+
+    def __init__(self, config: "VaeConfig", channels: int, size: tuple[int, int], y: int) -> None:
+        super().__init__()
+        self.sizes, widths = sizes_of(size, config.levels), widths_of(config)
+        self.embed = nn.Sequential(nn.Linear(y, E), nn.SiLU())
+        self.start = nn.Linear(config.code_size + E, widths[-1] * math.prod(self.sizes[-1]))
+        after = [*widths[-2::-1], max(config.width // 2, 1)]
+        self.levels = nn.ModuleList(
+            Level(nn.ConvTranspose2d(a, b, 4, 2, padding=1), b)
+            for a, b in zip(widths[::-1], after, strict=True)
+        )
+        self.out = nn.Conv2d(after[-1], channels, 3, padding=1)
+
+    def forward(self, z: Tensor, y: Tensor) -> Tensor:
+        e = self.embed(y)
+        h = functional.silu(self.start(torch.cat([z, e], dim=1)))
+        h = h.reshape(len(h), -1, *self.sizes[-1])
+        for level, size in zip(self.levels, self.sizes[-2::-1], strict=True):
+            h = level(h, e, size)
+        location: Tensor = self.out(h)
+        return location
+
+
+class LinearEncoder(nn.Module):
+    """The encoder as one layer."""
+
+    def __init__(self, config: "VaeConfig", channels: int, size: tuple[int, int], y: int) -> None:
+        super().__init__()
+        self.out = nn.Linear(channels * math.prod(size) + y, 2 * config.code_size)
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        out: Tensor = self.out(torch.cat([x.flatten(1), y], dim=1))
+        return out
+
+
+class LinearDecoder(nn.Module):
+    """The decoder as one layer; the first Z columns of its weights span what codes can say."""
+
+    def __init__(self, config: "VaeConfig", channels: int, size: tuple[int, int], y: int) -> None:
+        super().__init__()
+        self.shape = (channels, *size)
+        self.out = nn.Linear(config.code_size + y, channels * math.prod(size))
+
+    def forward(self, z: Tensor, y: Tensor) -> Tensor:
+        out: Tensor = self.out(torch.cat([z, y], dim=1))
+        return out.reshape(len(z), *self.shape)
+
+
+class Vae(nn.Module):
+    """Both networks, the likelihood's scale, and the Gaussian that codes are drawn from.
+
+    Codes are z = mean + slope y + root e with e ~ N(0, I). It is the prior N(0, I) unless
+    `fit_code` says otherwise, as for a plain autoencoder, which has none.
+    """
+
+    def __init__(self, config: "VaeConfig", channels: int, size: tuple[int, int], y: int) -> None:
+        super().__init__()
+        convolutional = config.decoder == "convolutional"
+        self.encoder = (Encoder if convolutional else LinearEncoder)(config, channels, size, y)
+        self.decoder = (Decoder if convolutional else LinearDecoder)(config, channels, size, y)
+        self.read_y = ReadY(y)
+        self.log_scale = nn.Parameter(torch.full((channels, 1, 1), START_LOG_SCALE))
+        self.register_buffer("code_mean", torch.zeros(config.code_size))
+        self.register_buffer("code_slope", torch.zeros(config.code_size, y))
+        self.register_buffer("code_root", torch.eye(config.code_size))
+        self.code_mean: Tensor
+        self.code_slope: Tensor
+        self.code_root: Tensor
+
+    def forward(self, x: Tensor, y: Tensor, e: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        """Location (N, C, H, W), mean and log variance (N, Z) of the code, all float32.
+
+        `e` (N, Z) is the noise of the code (Kingma and Welling 2014, section 2.4); None takes its
+        mean.
+        """
+        mean, log_variance = self.encode(x, y)
+        z = mean if e is None else mean + (log_variance / 2).exp() * e
+        return self.decode(z, y), mean, log_variance
+
+    def encode(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log variance (N, Z) of q(z | x, y)."""
+        mean, log_variance = self.encoder(x, self.read_y(y)).float().chunk(2, dim=1)
+        return mean, log_variance.clamp(*LOG_VARIANCES)
+
+    def decode(self, z: Tensor, y: Tensor) -> Tensor:
+        """Location (N, C, H, W) of p(x | z, y)."""
+        location: Tensor = self.decoder(z, self.read_y(y)).float()
+        return location
+
+    def draw_code(self, y: Tensor, e: Tensor) -> Tensor:
+        """Codes (N, Z) of noises (N, Z)."""
+        return self.code_mean + y @ self.code_slope.T + e @ self.code_root.T
+
+    @torch.no_grad()
+    def fit_code(self, z: Tensor, y: Tensor, ridge: float = 1e-3) -> None:
+        """The Gaussian p(z | y), its mean linear in y, of codes (N, Z) by least squares.
+
+        In float64; `ridge` (a share of N) settles what y leaves open, such as words never seen.
+        """
+        z, y = z.double(), y.double()
+        z_mean, y_mean = z.mean(dim=0), y.mean(dim=0)
+        told, codes = y - y_mean, z - z_mean
+        gram = told.T @ told + ridge * len(y) * torch.eye(y.shape[1]).to(told)
+        slope = torch.linalg.solve(gram, told.T @ codes).T
+        left = codes - told @ slope.T
+        variances, directions = torch.linalg.eigh(left.T @ left / len(z))
+        self.code_mean.copy_(z_mean - slope @ y_mean)
+        self.code_slope.copy_(slope)
+        self.code_root.copy_(directions * variances.clamp(min=0).sqrt())
+
+
+def sizes_of(size: tuple[int, int], levels: int) -> list[tuple[int, int]]:
+    """(H, W) at every level, each half of the one before, rounded up."""
+    sizes = [size]
+    for _ in range(levels):
+        sizes.append((-(-sizes[-1][0] // 2), -(-sizes[-1][1] // 2)))
+    return sizes
+
+
+def widths_of(config: "VaeConfig") -> list[int]:
+    """Channels after every halving."""
+    return [config.width * min(2**k, WIDEST) for k in range(config.levels)]
