@@ -1,12 +1,13 @@
 """What a dataset has too little of: counts and shares by weather, time of day, class and crossings.
 
-A class counts only in frames whose source annotates it (their label space). The unit is the group:
+A class counts only in frames whose source annotates it (their label space); a class of the whole
+image among the frames that have one of its vocabulary. The unit is the group:
 with p_g the share of frames in group g, 1 / sum p_g^2 (Kish 1965; Simpson 1949) groups carry the
 evidence, and the Wilson intervals are those of that many observations, not of the rows.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Annotated
 
@@ -14,7 +15,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from parhelion.pipeline.conditions import Conditions, TimeOfDay, Weather
-from parhelion.pipeline.frame import Frame
+from parhelion.pipeline.frame import Frame, ImageLabel
 from parhelion.pipeline.scene_class import COARSE, PARENT, LabelSpace, SceneClass
 
 Count = Annotated[int, Field(ge=0)]
@@ -32,6 +33,7 @@ class TallyKey(_Record):
     weather: Weather
     time_of_day: TimeOfDay
     label_space: tuple[SceneClass, ...]  # sorted
+    image_class: str = ""  # of the whole image; empty = the frame has none
 
     @property
     def cell(self) -> str:
@@ -73,10 +75,11 @@ class Census(_Record):
     """All counts of a set of frames; plain data, so chunks are counted apart and merged."""
 
     tallies: tuple[tuple[TallyKey, Tally], ...] = ()  # sorted by key
+    labels: tuple[ImageLabel, ...] = ()  # the first class of each vocabulary that occurs, sorted
 
     def merged(self, other: "Census") -> "Census":
         """The census of both sets together; a frame in both counts twice."""
-        return _census([*self.tallies, *other.tallies])
+        return _census([*self.tallies, *other.tallies], {*self.labels, *other.labels})
 
     @property
     def frames(self) -> int:
@@ -98,10 +101,39 @@ class Census(_Record):
             sum(t.frames for t in there),
         )
 
+    def frames_of(self, cell: str, image_class: str) -> tuple[int, int]:
+        """(frames of an image-level class, frames that have one of its vocabulary) of a cell."""
+        words = self.vocabulary_of(image_class)
+        there = [(k.image_class, t.frames) for k, t in self.tallies if k.cell == cell]
+        return (
+            sum(frames for name, frames in there if name == image_class),
+            sum(frames for name, frames in there if name in words),
+        )
+
+    def vocabulary_of(self, image_class: str) -> tuple[str, ...]:
+        """The words of which it is one; none where no frame has a label of such a vocabulary."""
+        label = self.label_of(image_class)
+        return label.vocabulary if label is not None else ()
+
+    def label_of(self, image_class: str) -> ImageLabel | None:
+        """The label that frames of that class have; None where no vocabulary has it."""
+        for label in self.labels:
+            if image_class in label.vocabulary:
+                return label.model_copy(update={"index": label.vocabulary.index(image_class)})
+        return None
+
 
 def census_of(frames: Iterable[Frame]) -> Census:
     """Counts frames one at a time; only counts are kept."""
-    return _census((_key(frame), tally_of(frame)) for frame in frames)
+    labels: set[ImageLabel] = set()
+
+    def counted() -> Iterator[tuple[TallyKey, Tally]]:
+        for frame in frames:
+            if frame.label is not None:
+                labels.add(frame.label.model_copy(update={"index": 0}))
+            yield _key(frame), tally_of(frame)
+
+    return _census(counted(), labels)
 
 
 def tally_of(frame: Frame) -> Tally:
@@ -137,11 +169,14 @@ def effective_groups(weights: Iterable[float]) -> float:
     return float(w.sum() ** 2 / (w**2).sum()) if w.any() else 0.0
 
 
-def _census(tallies: Iterable[tuple[TallyKey, Tally]]) -> Census:
+def _census(tallies: Iterable[tuple[TallyKey, Tally]], labels: Iterable[ImageLabel]) -> Census:
     of_key: dict[TallyKey, Tally] = {}
     for key, tally in tallies:
         of_key[key] = Tally.total([of_key[key], tally]) if key in of_key else tally
-    return Census(tallies=tuple((key, of_key[key]) for key in sorted(of_key, key=_order)))
+    return Census(
+        tallies=tuple((key, of_key[key]) for key in sorted(of_key, key=_order)),
+        labels=tuple(sorted(labels, key=lambda label: label.vocabulary)),
+    )
 
 
 @lru_cache
@@ -149,8 +184,8 @@ def _cell(weather: Weather, time_of_day: TimeOfDay) -> str:
     return Conditions(weather=weather, time_of_day=time_of_day).cell
 
 
-def _order(key: TallyKey) -> tuple[str, str, str, tuple[SceneClass, ...]]:
-    return key.group_id, key.weather, key.time_of_day, key.label_space
+def _order(key: TallyKey) -> tuple[str, str, str, tuple[SceneClass, ...], str]:
+    return key.group_id, key.weather, key.time_of_day, key.label_space, key.image_class
 
 
 def _key(frame: Frame) -> TallyKey:
@@ -159,6 +194,7 @@ def _key(frame: Frame) -> TallyKey:
         weather=frame.conditions.weather,
         time_of_day=frame.conditions.time_of_day,
         label_space=tuple(sorted(frame.label_space)),
+        image_class="" if frame.label is None else frame.label.name,
     )
 
 

@@ -40,6 +40,11 @@ class ImageLabel(BaseModel):
     vocabulary: tuple[str, ...]
     mirror_safe: bool = False  # whether the mirrored picture keeps its class
 
+    @property
+    def name(self) -> str:
+        """The word for its class."""
+        return self.vocabulary[self.index]
+
 
 class SceneObject(BaseModel):
     """One thing in the street, seen from this camera."""

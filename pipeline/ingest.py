@@ -24,7 +24,7 @@ from parhelion.pipeline.shards import as_table
 from parhelion.pipeline.splits import split_of
 
 WORK = "parhelion.pipeline.ingest:ingest_chunk"
-CLASS, DROPPED = "class: ", "left out: "  # what a chunk's figures count
+CLASS, IMAGE_CLASS, DROPPED = "class: ", "image class: ", "left out: "  # what figures count
 UNTOLD = "integrity cannot tell: "  # layers and images with too few edges, frame by frame
 SPLITS = {Role.TARGET: "train", Role.REFERENCE: "validation", Role.JUDGE: "test"}
 
@@ -110,6 +110,8 @@ def _counted(
     before = Counter(adapter.dropped)
     for frame, split in frames:
         figures.update(f"{CLASS}{c.label}" for c in tally_of(frame).frames_with)
+        if frame.label is not None:
+            figures[f"{IMAGE_CLASS}{frame.label.name}"] += 1
         yield frame, split
     figures.update({f"{DROPPED}{what}": n for what, n in (adapter.dropped - before).items()})
 

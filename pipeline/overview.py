@@ -9,7 +9,7 @@ from parhelion.pipeline.bias import Census
 from parhelion.pipeline.budget_curve import BudgetCurve, BudgetPoint
 from parhelion.pipeline.conditions import Weather
 from parhelion.pipeline.contracts import FrameKey
-from parhelion.pipeline.ingest import CLASS, DROPPED, UNTOLD
+from parhelion.pipeline.ingest import CLASS, DROPPED, IMAGE_CLASS, UNTOLD
 from parhelion.pipeline.plan import PlanConfig, make_plan
 from parhelion.pipeline.quarantine import QuarantineRow
 from parhelion.pipeline.receipts import Timing, timings
@@ -17,7 +17,7 @@ from parhelion.pipeline.representation import RepresentationRow, representation_
 from parhelion.pipeline.run_config import Role
 from parhelion.pipeline.steps import Ingested
 
-SHOWN_AXES = ("weather", "time of day", "weather x time of day", "class")
+SHOWN_AXES = ("weather", "time of day", "weather x time of day", "class", "image class")
 
 
 class Table(BaseModel):
@@ -54,6 +54,7 @@ def ingest_tables(ingested: Ingested) -> tuple[Table, ...]:
         read,
         _count_table("frames by layer", ("layer", "frames"), layers),
         _count_table("frames by class", ("class", "frames"), _under(CLASS, counted)),
+        *_image_class_tables(counted),
         _count_table(
             "weather that no table knows", ("the source's words", "frames"), _unknown_words(keys)
         ),
@@ -62,6 +63,12 @@ def ingest_tables(ingested: Ingested) -> tuple[Table, ...]:
         refused_table([q for r in ingested.of(*Role) for q in r.quarantined]),
         _speed_table(len(keys), timings(ingested.folder)),
     )
+
+
+def _image_class_tables(counted: Counter[str]) -> tuple[Table, ...]:
+    """Classes of whole images, where there are any."""
+    counts = _under(IMAGE_CLASS, counted)
+    return (_count_table("frames by image class", ("class", "frames"), counts),) if counts else ()
 
 
 def _under(prefix: str, counts: Counter[str]) -> Counter[str]:
@@ -110,7 +117,10 @@ def refused_table(refused: Sequence[QuarantineRow]) -> Table:
 def audit_tables(census: Census, config: PlanConfig) -> tuple[Table, ...]:
     """What the training frames hold, axis by axis, and what the plan finds missing."""
     rows = [row for row in representation_table(census) if row.measure == "frames"]
-    held = [_axis_table(axis, [r for r in rows if r.axis == axis]) for axis in SHOWN_AXES]
+    of_axis = {axis: [row for row in rows if row.axis == axis] for axis in SHOWN_AXES}
+    if not of_axis["image class"]:
+        del of_axis["image class"]
+    held = [_axis_table(axis, found) for axis, found in of_axis.items()]
     missing = Table(
         title="missing by the plan",
         columns=("conditions", "frames", "wanted", "missing"),

@@ -1,6 +1,7 @@
 """The plan: which cells of a dataset fall short of their target share, and by how many frames.
 
-A cell is a slice of conditions ("fog/day"), or such a slice crossed with a class. Shares are meant
+A cell is a slice of conditions ("fog/day"), or such a slice crossed with a class, of pixels and
+objects or of the whole image. Shares are meant
 of the FINAL dataset: adding frames to one cell dilutes every other, so all additions are found
 together, in exact arithmetic. `plan_requests` turns what is missing into requests.
 """
@@ -15,6 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from parhelion.pipeline.bias import Census
 from parhelion.pipeline.conditions import Conditions, TimeOfDay, Weather
 from parhelion.pipeline.contracts import FrameKey, PartConfig
+from parhelion.pipeline.frame import ImageLabel
 from parhelion.pipeline.scene_class import SceneClass
 
 Share = Annotated[float, Field(ge=0, lt=1)]
@@ -43,10 +45,11 @@ class WantedCell(PartConfig):
     """A cell that the dataset shall have: any of these weathers at any of these hours."""
 
     weathers: Annotated[tuple[Weather, ...], Field(min_length=1)] = (Weather.FOGGY,)
-    hours: Annotated[tuple[Hour, ...], Field(min_length=1)] = (9.0, 12.0, 15.0)  # clock hours
+    hours: tuple[Hour, ...] = (9.0, 12.0, 15.0)  # clock hours; none = of no hour, as digits are
     share: Share = 0.1  # of all frames at the end
     count: Annotated[int, Field(ge=0)] | None = None  # frames at the end, in place of the share
     class_shares: dict[ClassName, Share] = Field(default={})  # of the cell's frames, that show it
+    image_class_shares: dict[str, Share] = Field(default={})  # of the cell's frames, that are it
 
     @model_validator(mode="after")
     def _one_cell(self) -> Self:
@@ -56,16 +59,17 @@ class WantedCell(PartConfig):
                 f"weathers and hours must all lie in one cell, got {', '.join(cells)}: "
                 "want each cell by itself"
             )
-        if sum(map(_exact, self.class_shares.values())) >= 1:
-            raise ValueError(
-                f"class_shares must sum to less than 1, got {sum(self.class_shares.values()):g}"
-            )
+        for name in ("class_shares", "image_class_shares"):
+            total = sum(map(_exact, getattr(self, name).values()))
+            if total >= 1:
+                raise ValueError(f"{name} must sum to less than 1, got {float(total):g}")
         return self
 
     @property
     def choices(self) -> tuple[Conditions, ...]:
         """The conditions to draw from, in order."""
-        return tuple(Conditions(weather=w, hour=h) for w in self.weathers for h in self.hours)
+        hours = self.hours or (None,)
+        return tuple(Conditions(weather=w, hour=h) for w in self.weathers for h in hours)
 
     @property
     def cell(self) -> str:
@@ -138,6 +142,7 @@ class Need(_Record):
 
     cell: str
     scene_class: SceneClass | None = None  # parents must show it
+    image_label: ImageLabel | None = None  # parents must have it, and hand it on
     have: int  # frames there now
     target: int  # frames there at the end
     missing: int  # frames to draw for this need, none of which counts for another
@@ -146,7 +151,14 @@ class Need(_Record):
     @property
     def name(self) -> str:
         """The cell, or cell x class: fog/day x bicycle."""
-        return self.cell if self.scene_class is None else f"{self.cell} x {self.scene_class.label}"
+        return f"{self.cell} x {self.class_name}" if self.class_name else self.cell
+
+    @property
+    def class_name(self) -> str:
+        """The class, of pixels or of the whole image; empty where any will do."""
+        if self.image_label is not None:
+            return self.image_label.name
+        return self.scene_class.label if self.scene_class is not None else ""
 
 
 class Plan(_Record):
@@ -193,7 +205,11 @@ class UnfillableCell(ValueError):
 
 
 def make_plan(census: Census, config: PlanConfig) -> Plan:
-    """What is missing of every wanted cell and of the classes in it."""
+    """What is missing of every wanted cell and of the classes in it.
+
+    Raises ValueError for a class of whole images that no frame's vocabulary has.
+    """
+    _check_image_classes(census, config)
     added = _additions(census, config)
     needs: list[Need] = []
     for wanted in config.wanted:
@@ -210,6 +226,19 @@ def make_plan(census: Census, config: PlanConfig) -> Plan:
                     scene_class=c,
                     have=shown,
                     target=shown + short,
+                    missing=short,
+                    options=options,
+                )
+            )
+        for name in wanted.image_class_shares:
+            have_of, _ = census.frames_of(wanted.cell, name)
+            short = _image_class_short(census, wanted, name, added[wanted.cell])
+            of_class.append(
+                Need(
+                    cell=wanted.cell,
+                    image_label=census.label_of(name),
+                    have=have_of,
+                    target=have_of + short,
                     missing=short,
                     options=options,
                 )
@@ -240,6 +269,7 @@ def _short(census: Census, wanted: WantedCell, total: int, added: int) -> int:
     """Frames that the cell lacks, in a dataset of `total` frames where it gets `added` new ones."""
     target = wanted.count if wanted.count is not None else ceil(_exact(wanted.share) * total)
     by_class = sum(_class_short(census, wanted, c, added) for c in wanted.class_shares)
+    by_class += sum(_image_class_short(census, wanted, c, added) for c in wanted.image_class_shares)
     return max(target - census.frames_in(wanted.cell), by_class, 0)
 
 
@@ -247,6 +277,23 @@ def _class_short(census: Census, wanted: WantedCell, c: SceneClass, added: int) 
     """Frames with class c that the cell lacks; only frames whose source annotates c count."""
     shown, annotated = census.frames_with(wanted.cell, c)
     return max(ceil(_exact(wanted.class_shares[c]) * (annotated + added)) - shown, 0)
+
+
+def _image_class_short(census: Census, wanted: WantedCell, name: str, added: int) -> int:
+    """Frames of an image-level class that the cell lacks; only frames that have a label count."""
+    have, labelled = census.frames_of(wanted.cell, name)
+    share = _exact(wanted.image_class_shares[name])
+    return max(ceil(share * (labelled + added)) - have, 0)
+
+
+def _check_image_classes(census: Census, config: PlanConfig) -> None:
+    names = {name for wanted in config.wanted for name in wanted.image_class_shares}
+    if unknown := sorted(name for name in names if census.label_of(name) is None):
+        known = [word for label in census.labels for word in label.vocabulary]
+        raise ValueError(
+            f"image_class_shares: wanted classes of the frames' labels, got {', '.join(unknown)}; "
+            f"there are: {', '.join(known) or 'no labels at all'}"
+        )
 
 
 def fillable(

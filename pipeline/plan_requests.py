@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from parhelion.pipeline.conditions import Conditions
 from parhelion.pipeline.contracts import FrameKey, Request
-from parhelion.pipeline.frame import Frame
+from parhelion.pipeline.frame import Frame, ImageLabel
 from parhelion.pipeline.plan import Need, Option, ParentRule, Plan, Refuses, refusal_of
 from parhelion.pipeline.scene_class import LabelSpace
 from parhelion.pipeline.seeds import rng, seed_of
@@ -34,11 +34,18 @@ class PlannedRequest(BaseModel):
     conditions: Conditions
     draw: Count  # 0, 1, 2 ... of this parent for this need
     seed: int
+    image_label: ImageLabel | None = None  # that the frame shall have; its parent has it
 
     def request(self, parent: Frame) -> Request:
-        """The request that a generator draws. Raises ValueError for another frame's parent."""
+        """The request that a generator draws. Raises ValueError for another frame's parent.
+
+        The image-level class is handed on by the parent, so that `replay` needs nothing else.
+        """
         if parent.frame_id != self.parent_id:
             raise ValueError(f"wanted parent {self.parent_id}, got {parent.frame_id}")
+        if self.image_label is not None and parent.label != self.image_label:
+            got = "none" if parent.label is None else parent.label.name
+            raise ValueError(f"wanted a parent of the class {self.image_label.name}, got {got}")
         return Request(conditions=self.conditions, seed=self.seed, draw=self.draw, parent=parent)
 
 
@@ -111,7 +118,9 @@ def _fitting(rule: ParentRule, parents: Sequence[FrameKey]) -> list[FrameKey]:
 def _parents_of(
     need: Need, fitting: Sequence[FrameKey], contents: Mapping[str, LabelSpace] | None
 ) -> list[FrameKey]:
-    if need.scene_class is None:
+    if need.image_label is not None:
+        chosen = [key for key in fitting if key.label == need.image_label]
+    elif need.scene_class is None:
         chosen = list(fitting)
     elif contents is None:
         raise ValueError(f"{need.name}: wanted `contents`, the classes that each parent shows")
@@ -182,6 +191,7 @@ class _Sequence:
             conditions=conditions,
             draw=draw,
             seed=seed_of(self.seed, parent_id, conditions, draw, purpose),
+            image_label=self.need.image_label,
         )
 
     def _parents(self) -> Iterator[tuple[FrameKey, int]]:

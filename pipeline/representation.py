@@ -31,7 +31,7 @@ class RepresentationRow(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    axis: str  # "weather", "class", "weather x class", ...
+    axis: str  # "weather", "class", "weather x class", "weather x image class", ...
     name: str  # "fog/day", "car", "fog/day x car"
     measure: Measure  # what is counted: frames that have it, pixels of it, objects of it
     count: int
@@ -66,20 +66,23 @@ class RepresentationChange(BaseModel):
 
 
 def representation_table(census: Census) -> list[RepresentationRow]:
-    """Rows for weather, time of day, class and their crossings, in that order.
+    """Rows for weather, time of day, class, class of the whole image and their crossings.
 
     Conditions are shares of all frames. A class is a share of the frames, labelled pixels and
-    objects of those sources that annotate it; in a crossing, of those under that condition.
+    objects of those sources that annotate it; in a crossing, of those under that condition. A class
+    of the whole image is a share of the frames that have one of its vocabulary.
     """
     entries = list(census.tallies)
     rows = [row for axis in AXES for row in _condition_rows(axis, entries)]
     classes = sorted({c for key, _ in entries for c in key.label_space})
     rows += [row for c in classes for row in _class_rows("class", c.label, c, _by_source(entries))]
+    rows += _image_class_rows("image class", "", census, entries)
     for axis, value_of in AXES.items():
         for value, there in _by_value(entries, value_of).items():
             sources = _by_source(there)
             for c in classes:
                 rows += _class_rows(f"{axis} x class", f"{value} x {c.label}", c, sources)
+            rows += _image_class_rows(f"{axis} x image class", f"{value} x ", census, there)
     return rows
 
 
@@ -173,6 +176,20 @@ def _class_rows(
         }
         if there:
             rows.append(_row(axis, name, measure, of(tally, c), totals[measure], groups))
+    return rows
+
+
+def _image_class_rows(
+    axis: str, before: str, census: Census, entries: Sequence[Entry]
+) -> list[RepresentationRow]:
+    """One row per class of every vocabulary, in its order, also where no frame has the class."""
+    rows = []
+    for label in census.labels:
+        there = [entry for entry in entries if entry[0].image_class in label.vocabulary]
+        groups, total = _frames_by_group(there), _frames(there)
+        for name in label.vocabulary:
+            count = _frames([entry for entry in there if entry[0].image_class == name])
+            rows.append(_row(axis, f"{before}{name}", "frames", count, total, groups))
     return rows
 
 
