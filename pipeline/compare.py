@@ -18,7 +18,13 @@ from pydantic import JsonValue
 
 from parhelion.pipeline import parts
 from parhelion.pipeline.code_digest import code_digest
-from parhelion.pipeline.compare_budget import STEPS, Pace, budgeted, pace
+from parhelion.pipeline.compare_budget import (
+    STEPS,
+    Pace,
+    budgeted,
+    pace,
+    refuse_own_steps,
+)
 from parhelion.pipeline.compare_drawing import (
     DRAWN,
     MODEL,
@@ -48,6 +54,8 @@ def compare(setup: Setup, contenders: Sequence[Contender]) -> list[Outcome]:
     """The outcome of every arm, real training frames first. Raises ValueError for wrong settings,
     WeightsMissing where the feature network is not at hand.
     """
+    for contender in contenders:
+        refuse_own_steps(contender.name, contender.settings, setup.budget)
     made = asks(setup.data, setup.n, setup.seed)
     drawn = [(_real(setup, made), setup.folder / "arms" / REAL)]
     drawn += [_drawn(setup, contender, made) for contender in contenders]
@@ -60,17 +68,11 @@ def compare(setup: Setup, contenders: Sequence[Contender]) -> list[Outcome]:
 def settled(setup: Setup, contender: Contender) -> tuple[dict[str, JsonValue], Pace | None]:
     """The settings with the steps that the budget allows, and the pace where it is in seconds.
 
-    The pace is measured once and kept. Raises ValueError where the settings name steps of their own
-    against the budget's.
+    The pace is measured once and kept. Raises ValueError where a short fit does.
     """
     settings, budget = dict(contender.settings), setup.budget
     if (budget.steps is None and budget.seconds is None) or not budgeted(contender.generator):
         return settings, None
-    if STEPS in settings:
-        raise ValueError(
-            f"{contender.name}: its steps are the budget's ({budget.sentence}), got "
-            f"{STEPS} = {settings[STEPS]} in its settings: leave one of them out"
-        )
     if budget.steps is not None:
         return {**settings, STEPS: budget.steps}, None
     assert budget.seconds is not None
@@ -105,26 +107,45 @@ def _real(setup: Setup, made: Sequence[Ask]) -> Outcome:
 
 def _drawn(setup: Setup, contender: Contender, made: Sequence[Ask]) -> tuple[Outcome, Path]:
     """Fits and draws one arm, or takes up what an earlier run kept; and its folder."""
-    settings, found = settled(setup, contender)
-    generator: Generator = parts.build("generators", contender.generator, **settings)
-    arm = Arm(
+    generator: Generator = parts.build("generators", contender.generator, **contender.settings)
+    arm = _arm(contender, generator, contender.settings)
+    folder = setup.folder / "arms"
+    if refusal := lacking(generator, setup.data):
+        return _refused(setup, arm, refusal), folder
+    try:
+        settings, found = settled(setup, contender)
+    except ValueError as error:  # of a short fit: what it says of these frames
+        return _refused(setup, arm, str(error)), folder
+    generator = parts.build("generators", contender.generator, **settings)
+    arm = _arm(contender, generator, settings)
+    folder /= f"{contender.name}-{_asked(setup, arm)[:12]}"
+    kept = model_from(folder / STORY, Story)
+    told = kept if isinstance(kept, Story) else fit_and_draw(setup, generator, arm, folder, made)
+    if isinstance(told, str):
+        return _refused(setup, arm, told), folder
+    costs = told.costs.model_copy(update={"pace": found})
+    return Outcome(told.arm, costs, StoredFrames([folder / DRAWN]), told.asked), folder
+
+
+def _refused(setup: Setup, arm: Arm, sentence: str) -> Outcome:
+    """An arm without numbers."""
+    setup.say(f"{arm.name}: {sentence}")
+    return Outcome(arm.model_copy(update={"refusal": sentence}), Costs(), None)
+
+
+def _arm(contender: Contender, generator: Generator, settings: dict[str, JsonValue]) -> Arm:
+    return Arm(
         name=contender.name,
         generator=contender.generator,
         version=generator.VERSION,
         models=generator.models,
         settings=settings,
     )
-    asked = digest(arm, setup.data.digest, setup.n, setup.seed, _code(contender.generator))
-    folder = setup.folder / "arms" / f"{contender.name}-{asked[:12]}"
-    kept = model_from(folder / STORY, Story)
-    story = kept if isinstance(kept, Story) else lacking(generator, setup.data)
-    story = story or fit_and_draw(setup, generator, arm, folder, made)
-    if isinstance(story, str):
-        setup.say(f"{contender.name}: {story}")
-        refused = arm.model_copy(update={"refusal": story})
-        return Outcome(refused, Costs(pace=found), None), folder
-    costs = story.costs.model_copy(update={"pace": found})
-    return Outcome(story.arm, costs, StoredFrames([folder / DRAWN]), story.asked), folder
+
+
+def _asked(setup: Setup, arm: Arm) -> str:
+    """Digest of all that fitted state and drawn pictures of an arm depend on."""
+    return digest(arm, setup.data.digest, setup.n, setup.seed, _code(arm.generator))
 
 
 def _measured(setup: Setup, judge: Callable[[], Judge], outcome: Outcome, folder: Path) -> Outcome:

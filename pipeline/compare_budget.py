@@ -17,7 +17,8 @@ from parhelion.pipeline.contracts import Generator, PartConfig, TrainingData
 from parhelion.pipeline.files import discard
 
 FIRST_STEPS, GROWTH, MOST_STEPS = 16, 4, 65_536  # of the short fits
-TIMED_SHARE, TIMED_MOST_S = 0.05, 20.0  # of the budget: how long a fit must last to be believed
+SKIPPED = 4  # steps of each that are not timed: they pay for what is made once
+TIMED_SHARE, TIMED_MOST_S = 0.1, 20.0  # of the budget: how long a fit must last to be believed
 STEPS = "steps"  # the setting by which trained generators call their number of updates
 
 
@@ -53,7 +54,7 @@ class Pace(PartConfig):
 
 @dataclass
 class _Clock:
-    """A fit's progress with the seconds between its first and its last call."""
+    """A fit's progress: steps and seconds from the first few steps on to the last."""
 
     now: Callable[[], float]
     first: tuple[int, float] | None = None
@@ -61,15 +62,16 @@ class _Clock:
 
     def __call__(self, done: int, total: int) -> None:
         self.last = done, self.now()
-        self.first = self.first or self.last
+        if done >= SKIPPED and self.first is None:
+            self.first = self.last
 
     @property
     def steps(self) -> int:
-        return self.last[0] - (self.first[0] if self.first else 0)
+        return self.last[0] - self.first[0] if self.first else 0
 
     @property
     def seconds(self) -> float:
-        return self.last[1] - (self.first[1] if self.first else 0.0)
+        return self.last[1] - self.first[1] if self.first else 0.0
 
 
 def computing_s() -> float:
@@ -77,6 +79,15 @@ def computing_s() -> float:
     import torch
 
     return time.perf_counter() if torch.cuda.is_available() else time.process_time()
+
+
+def refuse_own_steps(name: str, settings: Mapping[str, Any], budget: Budget) -> None:
+    """Raises ValueError where the settings name steps of their own against the budget's."""
+    if STEPS in settings and (budget.steps is not None or budget.seconds is not None):
+        raise ValueError(
+            f"{name}: its steps are the budget's ({budget.sentence}), got {STEPS} = "
+            f"{settings[STEPS]} in its settings: leave one of them out"
+        )
 
 
 def budgeted(generator: str) -> bool:
@@ -103,8 +114,8 @@ def pace(
         made: Generator = parts.build("generators", generator, **{**settings, STEPS: steps})
         made.fit(data, workdir, seed, clock)
         discard(workdir)
-        slow = clock.seconds >= enough or clock.steps < steps  # fewer: the training went wrong
-        if slow or steps >= MOST_STEPS:
+        went_wrong = clock.steps < steps - SKIPPED
+        if clock.seconds >= enough or went_wrong or steps >= MOST_STEPS:
             break
         steps *= GROWTH
     rate = max(clock.steps, 1) / max(clock.seconds, 1e-6)

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from toy_shapes import shapes_dataset
 
 from parhelion.pipeline import compare_budget, parts
-from parhelion.pipeline.compare import settled
+from parhelion.pipeline.compare import compare, settled
 from parhelion.pipeline.compare_budget import FIRST_STEPS, GROWTH, Budget, budgeted, pace
 from parhelion.pipeline.compare_data import stored
 from parhelion.pipeline.compare_drawing import Contender, Setup
@@ -83,13 +83,13 @@ def test_the_pace_is_measured_once_and_said(setup: Setup, monkeypatch: pytest.Mo
     fits = len(Paced.fits)
     assert settled(asked, PACED) == (settings, found)
     assert len(Paced.fits) == fits
-    assert said[-1] == "paced: 4 steps per second over 16 steps, so 80 steps"
+    assert said[-1] == "paced: 4 steps per second over 12 steps, so 80 steps"
 
 
 def test_steps_of_its_own_against_the_budget_are_refused(setup: Setup) -> None:
     own = Contender(name="wide", generator="paced", settings={"steps": 4})
     assert settled(setup, own) == ({"steps": 4}, None)
     with pytest.raises(ValueError, match=r"wide: its steps are the budget's \(7 steps each\), got"):
-        settled(with_budget(setup, steps=7), own)
+        compare(with_budget(setup, steps=7), [own])
     with pytest.raises(ValidationError, match="in steps or in seconds, got both: give one"):
         Budget(steps=1, seconds=1)
