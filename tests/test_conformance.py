@@ -78,6 +78,22 @@ TINY: dict[str, dict[str, Any]] = {
         "min_frames_per_cell": 2,
     },
     "pca": {"components": 3, "min_frames_per_cell": 2},
+    "joint": {
+        "inner_settings": {
+            "uses_parent": False,
+            "width": 4,
+            "levels": 2,
+            "style_size": 8,
+            "noise_size": 3,
+            "critic_width": 4,
+            "critic_layers": 3,
+            "crop_px": 24,
+            "batch_size": 2,
+            "steps": 2,
+            "min_frames_per_cell": 2,
+            "perceptual_weight": 0,
+        },
+    },
     "pix2pix": {
         "width": 4,
         "levels": 2,
