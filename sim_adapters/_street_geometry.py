@@ -74,7 +74,11 @@ class Geometry:
 
     @cached_property
     def scene(self) -> EmbreeScene:
-        return embree_scene(self.corners)
+        parts = self.street.parts
+        counts = [len(p.vertices) for p in parts[:-1]]
+        first = np.repeat(np.cumsum([0, *counts]), np.diff(self.first_face)).astype(np.int32)
+        faces = np.concatenate([p.faces for p in parts]) + first[:, None]
+        return embree_scene(np.concatenate([p.vertices for p in parts]), faces)
 
     def alone(self, instance: int) -> "Alone":
         """One thing without the street; its scene is built once for all views."""
@@ -174,10 +178,13 @@ class Geometry:
         return glow
 
 
-def embree_scene(corners: Floats) -> EmbreeScene:
-    """An embree scene over triangles (F, 3, 3)."""
+def embree_scene(vertices: Floats, faces: Ints | None = None) -> EmbreeScene:
+    """An embree scene over triangles: vertices (N, 3) and faces (F, 3), or corners (F, 3, 3).
+
+    Embree's wrapper copies number by number: shared vertices are the sooner way.
+    """
     scene = EmbreeScene(robust=True)
-    TriangleMesh(scene, np.ascontiguousarray(corners))
+    TriangleMesh(scene, np.ascontiguousarray(vertices), faces)
     return scene
 
 

@@ -9,6 +9,7 @@ from parhelion.sim_adapters._street_shapes import dot
 
 LAMP_HEAD_M = 0.4  # shadow rays end before the fixture that holds the light
 FAINT = 0.004  # irradiance below which a lamp is left out
+COARSE_FAINT = 0.02  # and in coarse streets
 BARELY = 1e-4  # by which a cosine may be off
 
 
@@ -21,8 +22,9 @@ def lamp_irradiance(geometry: Geometry, points: Floats, normals: Floats) -> tupl
     points, normals = np.asfortranarray(points), np.asfortranarray(normals)  # axis by axis
     irradiance = np.zeros((len(points), 3), dtype=np.float32)
     given = np.zeros(len(geometry.street.lights))
+    faint = COARSE_FAINT if geometry.street.coarse else FAINT
     for i, light in enumerate(geometry.street.lights):
-        near, alone, to, distance = _unshadowed(light, points, normals)
+        near, alone, to, distance = _unshadowed(light, points, normals, faint)
         starts = _rows(points, near) + SURFACE_OFFSET_M * _rows(normals, near)
         reach = np.maximum(distance - LAMP_HEAD_M, 0.01).astype(np.float32)
         open_way = np.flatnonzero(~geometry.blocked(np.ascontiguousarray(starts), to, reach))
@@ -33,15 +35,15 @@ def lamp_irradiance(geometry: Geometry, points: Floats, normals: Floats) -> tupl
 
 
 def _unshadowed(
-    light: Light, points: Floats, normals: Floats
+    light: Light, points: Floats, normals: Floats, faint: float
 ) -> tuple[NDArray[np.intp], Floats, Floats, Floats]:
-    """Which points a light could reach; its irradiance, direction and distance there."""
+    """Which points get more than `faint` unless shadowed: irradiance, direction and distance."""
     intensity = np.array(light.intensity, dtype=np.float32)
     to: Floats = np.array(light.position_m, dtype=np.float32) - points
     squared = dot(to, to)
     distance = np.sqrt(squared)
     to /= np.maximum(distance, 1e-6)[:, None]
-    near = np.flatnonzero(squared * FAINT < intensity.max())
+    near = np.flatnonzero(squared * faint < intensity.max())
     axis = np.array(light.direction, dtype=np.float32)
     off_axis = np.ascontiguousarray(_rows(to, near)) @ -(axis / np.linalg.norm(axis))
     inside = np.flatnonzero(off_axis > np.cos(np.radians(light.cutoff_deg)) - BARELY)
@@ -49,7 +51,7 @@ def _unshadowed(
     to, distance = _rows(to, near), distance[near]
     cosine = np.maximum(dot(to, _rows(normals, near)), 0)
     factor = _spot_falloff(light, off_axis) * cosine / np.maximum(squared[near], 0.01)
-    reached = np.flatnonzero(factor * intensity.max() > FAINT)
+    reached = np.flatnonzero(factor * intensity.max() > faint)
     alone, ways = factor[reached, None] * intensity, np.ascontiguousarray(_rows(to, reached))
     return near[reached], alone, ways, distance[reached]
 

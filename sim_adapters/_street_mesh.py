@@ -80,3 +80,4 @@ class Street:
     views: tuple[View, ...]
     driving_side: str  # "right" or "left"
     smoke: Smoke | None = None
+    coarse: bool = False  # of few triangles, for previews

@@ -26,7 +26,7 @@ from parhelion.sim_adapters._street_shapes import (
 )
 
 V = SceneClass.VEGETATION
-THIN = 5  # in coarse streets one leaf stands for so many
+THIN = 7  # in coarse streets one leaf stands for so many
 SHADES = 5  # of green in one crown, dark inside to light outside
 
 

@@ -41,15 +41,16 @@ def _outgoing(
     met = surfaces.part != NOTHING
     radiance[~met] = sky_radiance(air, directions[~met])
     there = np.flatnonzero(met)
-    normals, points = surfaces.normals[there], surfaces.points[there]
+    normals, points = surfaces.normals.take(there, 0), surfaces.points.take(there, 0)
     light = _dome_light(air, normals) + _key_light(geometry, air, points, normals)
     if air.lamps_on:
-        light += lamp[there]
-    radiance[there] = _albedo(surfaces.albedo[there], normals, points, air) / np.pi * light
+        light += lamp.take(there, 0)
+    sent = _albedo(surfaces.albedo.take(there, 0), normals, points, air) / np.pi * light
     if air.lamps_on:
-        radiance[there] += geometry.glow(surfaces)[there]
+        sent += geometry.glow(surfaces).take(there, 0)
     if geometry.fires.any():
-        radiance[there] += air.fire * geometry.fires[surfaces.part[there]]
+        sent += air.fire * geometry.fires.take(surfaces.part[there], 0)
+    radiance[there] = sent
     return radiance
 
 
@@ -84,11 +85,14 @@ def _albedo(albedo: Floats, normals: Floats, points: Floats, air: Ambience) -> F
 def _dome_light(air: Ambience, normals: Floats) -> Floats:
     """Irradiance (R, 3) of the dome: its upper and its horizontal mean, mixed by the normal."""
     ring = np.linspace(0, 2 * np.pi, 12, endpoint=False)
-    halves = []
-    for z in (0.8, 0.2):
-        r = np.sqrt(1 - z * z)
-        around = np.stack([r * np.cos(ring), r * np.sin(ring), np.full_like(ring, z)], axis=1)
-        halves.append(sky_radiance(air, around.astype(np.float32)).mean(axis=0))
+    around = np.array(
+        [
+            (r * np.cos(a), r * np.sin(a), z)
+            for z in (0.8, 0.2)
+            for a, r in ((a, (1 - z * z) ** 0.5) for a in ring)
+        ]
+    )
+    halves = sky_radiance(air, around.astype(np.float32)).reshape(2, 12, 3).mean(axis=1)
     up = (normals[:, 2:] + 1) / 2
     share_seen = 0.25 + 0.65 * up  # street canyons hide part of the dome
     return np.asarray(np.pi * share_seen * (up * halves[0] + (1 - up) * halves[1]))

@@ -8,7 +8,7 @@ from parhelion.pipeline.seeds import rng
 from parhelion.sim_adapters._street_cameras import views_along
 from parhelion.sim_adapters._street_crash import crash
 from parhelion.sim_adapters._street_crowd import crowd
-from parhelion.sim_adapters._street_detail import coarsely
+from parhelion.sim_adapters._street_detail import coarsely, is_coarse
 from parhelion.sim_adapters._street_events import QUIET, Happening
 from parhelion.sim_adapters._street_flood import flood
 from parhelion.sim_adapters._street_gardens import gardens
@@ -81,6 +81,7 @@ def _built(seed: int, views: int, happening: Happening) -> Street:
         views=cameras,
         driving_side="left" if left else "right",
         smoke=smoke,
+        coarse=is_coarse(),
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from parhelion.sim_adapters._street_detail import few
+from parhelion.sim_adapters._street_detail import few, is_coarse
 from parhelion.sim_adapters._street_mesh import Faces, Vertices
 
 Floats = NDArray[np.float64]
@@ -167,12 +167,15 @@ def tube(path: ArrayLike, radii: ArrayLike, sides: int = 8, capped: bool = True)
 
 
 def tubes(paths: ArrayLike, radii: ArrayLike, sides: int = 8, capped: bool = True) -> list[Mesh]:
-    """T tubes at once, as `tube`: paths (t, k, 3), radii (t, k) or (t, k, 2)."""
+    """T tubes at once, as `tube`: paths (t, k, 3), radii (t, k) or (t, k, 2).
+
+    Coarse tubes have no caps: they end in one another or out of sight.
+    """
     P = np.asarray(paths, dtype=np.float64)
     R = np.asarray(radii, dtype=np.float64)
     R = np.stack([R, R], axis=-1) if R.ndim == 2 else R
     first, second = _frames(P)
-    if capped:
+    if capped and not is_coarse():
         k = P.shape[1]
         ends = [0, *range(k), k - 1]
         P, first, second, R = P[:, ends], first[:, ends], second[:, ends], R[:, ends]

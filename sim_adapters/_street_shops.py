@@ -6,6 +6,7 @@ from parhelion.pipeline.scene_class import SceneClass
 from parhelion.sim_adapters import _street_facade as facade
 from parhelion.sim_adapters import _street_palette as palette
 from parhelion.sim_adapters._street_assembly import Piece, Surface
+from parhelion.sim_adapters._street_detail import is_coarse
 from parhelion.sim_adapters._street_facade import Style
 from parhelion.sim_adapters._street_palette import Random
 from parhelion.sim_adapters._street_shapes import Floats, Mesh, boxes, merged, quads
@@ -39,7 +40,7 @@ def front(random: Random, style: Style, width: float, ground: float) -> list[Pie
 
 
 def _goods(random: Random, panes: Floats, style: Style) -> list[Piece]:
-    """What lies in shop windows, and posters on their panes."""
+    """What lies in shop windows, and posters on their panes; nothing in coarse streets."""
     made = []
     for u0, u1, z0, z1 in panes.tolist():
         k = int(random.integers(3, 8))
@@ -49,8 +50,12 @@ def _goods(random: Random, panes: Floats, style: Style) -> list[Piece]:
         )
         poster = random.random(k) < 0.2
         z = np.where(poster, random.uniform(z0 + 0.7, z1 - 0.5, k), z0 + size[2] / 2)
-        centres = np.stack([u, np.full(k, style.reveal - 0.03), z], axis=1)
-        made.append(boxes(centres, size.T).shaded(np.repeat(random.integers(0, 6, k), 24)))
+        centres, shade = (
+            np.stack([u, np.full(k, style.reveal - 0.03), z], axis=1),
+            random.integers(0, 6, k),
+        )
+        if not is_coarse():
+            made.append(boxes(centres, size.T).shaded(np.repeat(shade, 24)))
     colours = tuple(palette.pick(random, palette.TOP + palette.SHOP_SIGN) for _ in range(6))
     return [Piece(merged(made), Surface("cloth", B, colours))] if made else []
 

@@ -10,7 +10,7 @@ from parhelion.sim_adapters import _street_car_body as car_body
 from parhelion.sim_adapters import _street_palette as palette
 from parhelion.sim_adapters._street_assembly import Piece, Surface, fused, moved
 from parhelion.sim_adapters._street_car_body import Body
-from parhelion.sim_adapters._street_detail import is_coarse
+from parhelion.sim_adapters._street_detail import few, is_coarse
 from parhelion.sim_adapters._street_palette import Colour, Random
 from parhelion.sim_adapters._street_shapes import (
     Mesh,
@@ -234,8 +234,8 @@ def _wheel(radius: float, side: int, category: SceneClass) -> list[Piece]:
     profile = np.array([(0.6, -1), (0.88, -1), (0.99, -0.7), (0.99, 0.7), (0.88, 1), (0.64, 0.95)])
     about_x = np.array([[0, 0, 1], [1, 0, 0], [0, 1, 0]])
     tyre = revolved(profile * (R, half), 15).through(about_x)
-    spokes = sectors(0.64 * R, 10, hole=0.12 * R).moved(half * 0.72)
-    hub = sectors(0.2 * R, 8).shaded(0).moved(half * 0.82)
+    spokes = sectors(0.64 * R, few(10), hole=0.12 * R).moved(half * 0.72)
+    hub = sectors(0.2 * R, few(8)).shaded(0).moved(half * 0.82)
     out = np.diag([side, 1.0, 1.0])
     lift = (0, 0, R)
     rim = Surface("metal", category, (palette.RIM, palette.BLACK))
