@@ -39,7 +39,8 @@ class Planes(NamedTuple):
 
     def metres(self, d: NDArray[np.floating]) -> NDArray[np.float64]:
         """Depth in [0, 1] -> metres; without a far plane, 0 is infinitely far."""
-        made: NDArray[np.float64] = np.add(d, self.p22, dtype=np.float64)
+        made = d.astype(np.float64)
+        made += self.p22
         with np.errstate(divide="ignore"):
             np.divide(self.p23, made, out=made)
         return made
@@ -55,45 +56,44 @@ class Space(NamedTuple):
     classes: Stencil | None
 
 
+Metres = Callable[[NDArray[Any]], NDArray[np.floating]]  # of a band of a buffer (h, W)
+
+
 def space_of(buffer: NDArray[Any] | None, raw: Stencil | None, planes: Planes, name: str) -> Space:
     """From the game's buffers (H, W). Raises BadFrame.
 
     Without a stencil all that is farthest is taken for sky, without a depth the id alone tells it.
     """
-    depth = farthest = classes = sky = None
+    farthest = classes = sky = None
     if buffer is not None:
-        depth, farthest = _metres_of(buffer, raw, planes, name)
+        metres, farthest = _metres_of(buffer, raw, planes, name)
         sky = farthest
     if raw is not None:
         classes, sky = surfaces_of(raw, farthest, name)
-    if depth is not None and sky is not None:
-        np.copyto(depth, np.float32(np.inf), where=sky)
+    if buffer is None or sky is None:
+        return Space(None, classes)
+    depth = np.empty(buffer.shape, np.float32)
+    for row in range(0, len(buffer), ROWS_AT_ONCE):
+        band = slice(row, row + ROWS_AT_ONCE)
+        depth[band] = metres(buffer[band])
+        np.copyto(depth[band], np.float32(np.inf), where=sky[band])
     return Space(depth, classes)
 
 
 def _metres_of(
     buffer: NDArray[Any], raw: Stencil | None, planes: Planes, name: str
-) -> tuple[Depth, NDArray[np.bool_]]:
-    """Metres, and where the buffer holds what it holds for the sky. Raises BadFrame."""
+) -> tuple[Metres, NDArray[np.bool_]]:
+    """How this buffer becomes metres, and where it holds what it holds for the sky.
+
+    Raises BadFrame.
+    """
     if buffer.dtype == np.float32:
-        return _by_bands(planes.metres, _checked(buffer, name)), buffer == 0
+        return planes.metres, _checked(buffer, name) == 0
     if buffer.dtype == np.uint16:
         in_metres = raw is not None and _sky_is_last(buffer, raw)
-        table = _table(planes, in_metres)
-        return _by_bands(table.take, buffer), buffer == (LAST if in_metres else 0)
+        return _table(planes, in_metres).take, buffer == (LAST if in_metres else 0)
     wanted = "depth in float32 or in 16 bits"
     raise BadFrame(Reason.WRONG_TYPE, f"{name}: wanted {wanted}, got {buffer.dtype}")
-
-
-def _by_bands(
-    metres: Callable[[NDArray[Any]], NDArray[np.floating]], buffer: NDArray[Any]
-) -> Depth:
-    """What `metres` makes of a buffer (H, W), a few rows at a time: these stay in the cache."""
-    depth = np.empty(buffer.shape, np.float32)
-    for row in range(0, len(buffer), ROWS_AT_ONCE):
-        band = slice(row, row + ROWS_AT_ONCE)
-        depth[band] = metres(buffer[band])
-    return depth
 
 
 def _checked(d: NDArray[np.float32], name: str) -> NDArray[np.float32]:

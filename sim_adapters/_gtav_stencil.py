@@ -56,7 +56,7 @@ def surfaces_of(raw: Stencil, farthest: NDArray[np.bool_] | None, name: str) -> 
         raise BadFrame(Reason.UNKNOWN_CLASS, sentence)
     sky = classes == SceneClass.SKY
     if farthest is not None:
-        np.copyto(classes, np.uint8(SceneClass.IGNORE), where=sky & ~farthest)
+        classes |= np.negative((sky & ~farthest).view(np.uint8))  # IGNORE is all bits
         sky &= farthest
     return Surfaces(classes, sky)
 

@@ -26,7 +26,7 @@ from parhelion.pipeline.bad_frame import BadFrame, Reason
 IMAGE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})
 JPEG_SCAN, JPEG_END = b"\xff\xda", b"\xff\xd9"  # markers
-PNG_8_BIT_COLOURS = b"\x08\x02"  # depth and kind in the header
+PNG_8_BIT_GREY, PNG_8_BIT_COLOURS = b"\x08\x00", b"\x08\x02"  # depth and kind in the header
 PNG_TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 RGB_AS_IT_LIES = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
 MOST_PIXELS = 80_000_000  # above it Pillow itself suspects a bomb

@@ -13,10 +13,12 @@ import cv2
 import numpy as np
 from numpy.lib import format as npy_format
 from numpy.typing import NDArray
+from PIL import Image
 
 from parhelion.pipeline.bad_frame import BadFrame, Reason
 from parhelion.sim_adapters._image_files import (
     PNG_8_BIT_COLOURS,
+    PNG_8_BIT_GREY,
     RGB_AS_IT_LIES,
     UNREADABLE,
     opened,
@@ -36,9 +38,24 @@ def decode_ids(data: bytes, name: str, max_pixels: int) -> NDArray[Any]:
                 f"{name}: wanted one channel of ids, got a picture of mode {picture.mode}"
                 " (are its classes written as colours?)",
             )
+        if picture.format == "PNG" and picture.mode == "L":
+            plane = _grey_png(data, picture)
+            if plane is not None:
+                return plane
         ids = np.asarray(picture)
         # One bit a pixel is a mask of 0 and 255 that was written small.
         return ids.astype(np.uint8) * np.uint8(255) if picture.mode == "1" else ids
+
+
+def _grey_png(data: bytes, picture: Image.Image) -> NDArray[np.uint8] | None:
+    """Eight bits of grey by OpenCV, which copies less; None = Pillow may judge."""
+    moves = getattr(picture, "is_animated", False)
+    if data[24:26] != PNG_8_BIT_GREY or "transparency" in picture.info or moves:
+        return None
+    plane = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if plane is None or plane.dtype != np.uint8 or plane.ndim != 2:
+        return None
+    return plane.astype(np.uint8, copy=False)
 
 
 def decode_channels(data: bytes, name: str, max_pixels: int) -> NDArray[Any]:
