@@ -18,7 +18,7 @@ from parhelion.sim_adapters._street_detail import few, is_coarse
 from parhelion.sim_adapters._street_facade import Style
 from parhelion.sim_adapters._street_layout import Character
 from parhelion.sim_adapters._street_palette import Random
-from parhelion.sim_adapters._street_shapes import Floats, box, boxes, merged
+from parhelion.sim_adapters._street_shapes import Floats, box, boxes, columns, merged
 
 B = SceneClass.BUILDING
 PROUD_M = -0.02  # depth of coarse windows
@@ -184,22 +184,22 @@ def _balconies(random: Random, style: Style, windows: Floats) -> list[Piece]:
         return []
     u = (chosen[:, 0] + chosen[:, 1]) / 2
     z, o, w = chosen[:, 2] - 0.4, np.zeros(len(chosen)), chosen[:, 1] - chosen[:, 0] + 0.7
-    slab = boxes(np.stack([u, o - 0.5, z], axis=1), np.stack([w, o + 1.0, o + 0.15], axis=1))
+    slab = boxes(columns(u, o - 0.5, z), columns(w, o + 1.0, o + 0.15))
     rails, bars = [], np.linspace(-0.5, 0.5, few(9))
     for dz, thick in ((1.0, 0.05), (0.2, 0.03)):
-        front = np.stack([w, o + 0.04, o + thick], axis=1)
-        rails.append(boxes(np.stack([u, o - 0.97, z + dz], axis=1), front))
+        front = columns(w, o + 0.04, o + thick)
+        rails.append(boxes(columns(u, o - 0.97, z + dz), front))
         rails += [
             boxes(
-                np.stack([u + s * w / 2, o - 0.5, z + dz], axis=1),
-                np.stack([o + 0.04, o + 0.95, o + thick], axis=1),
+                columns(u + s * w / 2, o - 0.5, z + dz),
+                columns(o + 0.04, o + 0.95, o + thick),
             )
             for s in (-1, 1)
         ]
     rails += [
         boxes(
-            np.stack([u + f * w, o - 0.97, z + 0.55], axis=1),
-            np.stack([o + 0.025, o + 0.025, o + 0.95], axis=1),
+            columns(u + f * w, o - 0.97, z + 0.55),
+            columns(o + 0.025, o + 0.025, o + 0.95),
         )
         for f in bars
     ]

@@ -14,7 +14,7 @@ from parhelion.sim_adapters import _street_palette as palette
 from parhelion.sim_adapters._street_assembly import Piece, Surface
 from parhelion.sim_adapters._street_detail import is_coarse
 from parhelion.sim_adapters._street_palette import Colour, Random
-from parhelion.sim_adapters._street_shapes import Floats, Mesh, boxes, merged, quads
+from parhelion.sim_adapters._street_shapes import Floats, Mesh, boxes, columns, merged, quads
 
 B = SceneClass.BUILDING
 
@@ -44,7 +44,7 @@ def row_of(width: float, style: Style, floor: float) -> Floats:
     w, h = style.window
     w = min(w, width / k - 0.5)
     z0 = np.full(k, floor + style.sill)
-    return np.stack([middle - w / 2, middle + w / 2, z0, z0 + h], axis=1)
+    return columns(middle - w / 2, middle + w / 2, z0, z0 + h)
 
 
 Storey = tuple[float, float, Floats]  # floor, top, openings (k, 4) sorted along u
@@ -135,9 +135,9 @@ def _curtains(openings: Floats, style: Style, random: Random) -> list[Piece]:
     width, drop = (u1 - u0) * wide, (z1 - z0) * deep
     drawn, blind = kind < 0.3, kind > 0.8
     rows = [
-        np.stack([u0, u0 + width, z0, z1], axis=1)[drawn],
-        np.stack([u1 - width, u1, z0, z1], axis=1)[drawn],
-        np.stack([u0, u1, z1 - drop, z1], axis=1)[blind],
+        columns(u0, u0 + width, z0, z1)[drawn],
+        columns(u1 - width, u1, z0, z1)[drawn],
+        columns(u0, u1, z1 - drop, z1)[blind],
     ]
     R = np.concatenate(rows)
     shade = np.concatenate([np.zeros(2 * int(drawn.sum()), int), np.ones(int(blind.sum()), int)])
@@ -152,7 +152,7 @@ def bars(openings: Floats, y: float, t: float) -> Mesh:
     """Four bars of width t inside the edges of each opening."""
     u0, u1, z0, z1 = openings.T
     rims = [(u0, u0 + t, z0, z1), (u1 - t, u1, z0, z1), (u0, u1, z0, z0 + t), (u0, u1, z1 - t, z1)]
-    return upright(np.concatenate([np.stack(rim, axis=1) for rim in rims]), y)
+    return upright(np.concatenate([columns(*rim) for rim in rims]), y)
 
 
 def _frames(openings: Floats, style: Style) -> Mesh:
@@ -162,10 +162,10 @@ def _frames(openings: Floats, style: Style) -> Mesh:
     across, up = style.panes
     for i in range(1, across):
         middle = u0 + (u1 - u0) * i / across
-        found.append(upright(np.stack([middle - 0.04, middle + 0.04, z0, z1], axis=1), y))
+        found.append(upright(columns(middle - 0.04, middle + 0.04, z0, z1), y))
     for i in range(1, up):
         middle = z0 + (z1 - z0) * (1 - 0.32 * i if up == 2 else i / up)
-        found.append(upright(np.stack([u0, u1, middle - 0.03, middle + 0.03], axis=1), y))
+        found.append(upright(columns(u0, u1, middle - 0.03, middle + 0.03), y))
     return merged(found)
 
 
@@ -173,21 +173,21 @@ def _stonework(openings: Floats, style: Style) -> Mesh:
     u0, u1, z0, z1 = openings.T
     middle, width, o = (u0 + u1) / 2, u1 - u0, np.zeros_like(u0)
     sills = boxes(
-        np.stack([middle, o - 0.03, z0 - 0.05], axis=1),
-        np.stack([width + 0.24, o + 0.2, o + 0.1], axis=1),
+        columns(middle, o - 0.03, z0 - 0.05),
+        columns(width + 0.24, o + 0.2, o + 0.1),
     )
     if not style.surround:
         return sills
     height = z1 - z0
     sides = [
         boxes(
-            np.stack([u + s * 0.09, o, (z0 + z1) / 2], axis=1),
-            np.stack([o + 0.18, o + 0.08, height], axis=1),
+            columns(u + s * 0.09, o, (z0 + z1) / 2),
+            columns(o + 0.18, o + 0.08, height),
         )
         for u, s in ((u0, -1), (u1, 1))
     ]
     head = boxes(
-        np.stack([middle, o - 0.02, z1 + 0.12], axis=1),
-        np.stack([width + 0.46, o + 0.14, o + 0.24], axis=1),
+        columns(middle, o - 0.02, z1 + 0.12),
+        columns(width + 0.46, o + 0.14, o + 0.24),
     )
     return merged([sills, *sides, head])

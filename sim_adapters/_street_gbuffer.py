@@ -120,7 +120,7 @@ def gbuffer(geometry: Geometry, view: View, width: int, height: int) -> GBuffer:
         stencil=with_ignored(classes[surfaces.part].reshape(shape), hidden),
         instances=instances,
         emissive=np.where(hidden, 0, _emissive(parts, surfaces, lamp).reshape(shape)),
-        objects=tuple(_objects(geometry, camera, instances)),
+        objects=tuple(_objects(geometry, camera, instances, ways)),
         rays=ways,
         surfaces=surfaces,
         lamp=lamp.reshape(*shape, 3),
@@ -165,7 +165,11 @@ def _emissive(parts: tuple[Part, ...], surfaces: Surfaces, lamp: Floats) -> NDAr
     return np.asarray(gives | lit)
 
 
-def _objects(geometry: Geometry, camera: Camera, instances: NDArray[np.int32]) -> list[SceneObject]:
+def _objects(
+    geometry: Geometry, camera: Camera, instances: NDArray[np.int32], ways: Floats
+) -> list[SceneObject]:
+    """What has an instance and is seen; `ways` (H, W, 3) are the directions of all rays."""
+    to_camera = np.linalg.inv(camera.camera_to_world)
     boxes = instance_boxes(instances)
     counts = np.bincount(instances.ravel())
     height, width = instances.shape
@@ -174,7 +178,7 @@ def _objects(geometry: Geometry, camera: Camera, instances: NDArray[np.int32]) -
         if thing.instance not in boxes or counts[thing.instance] < MIN_PIXELS:
             continue
         corners, scene = geometry.alone(thing.instance)
-        full = _projected_box(camera, corners)
+        full = _projected_box(camera, to_camera, corners)
         inside = clip_box(full, width, height)
         centre = thing.corners_m.mean(axis=0)
         visible = int(counts[thing.instance])
@@ -184,7 +188,9 @@ def _objects(geometry: Geometry, camera: Camera, instances: NDArray[np.int32]) -
                 instance=thing.instance,
                 box_xyxy=boxes[thing.instance],
                 distance_m=max(float(camera.project(centre[None])[0, 2]), 0.0),
-                visibility=min(visible / max(_silhouette(scene, camera, inside), visible), 1.0),
+                visibility=min(
+                    visible / max(_silhouette(scene, camera, ways, inside), visible), 1.0
+                ),
                 truncation=min(max(1 - box_area(inside) / box_area(full), 0.0), 1.0),
                 centre_m=(float(centre[0]), float(centre[1]), float(centre[2])),
             )
@@ -192,8 +198,9 @@ def _objects(geometry: Geometry, camera: Camera, instances: NDArray[np.int32]) -
     return found
 
 
-def _projected_box(camera: Camera, corners: Floats) -> tuple[float, float, float, float]:
-    to_camera = np.linalg.inv(camera.camera_to_world)
+def _projected_box(
+    camera: Camera, to_camera: Floats, corners: Floats
+) -> tuple[float, float, float, float]:
     local = corners.reshape(-1, 3) @ to_camera[:3, :3].T + to_camera[:3, 3]
     local[:, 2] = np.maximum(local[:, 2], NEAREST_M)
     pixels = (local / local[:, 2:]) @ camera.intrinsics.T
@@ -201,10 +208,13 @@ def _projected_box(camera: Camera, corners: Floats) -> tuple[float, float, float
     return float(x.min()), float(y.min()), float(x.max()), float(y.max())
 
 
-def _silhouette(scene: EmbreeScene, camera: Camera, box: tuple[float, float, float, float]) -> int:
+def _silhouette(
+    scene: EmbreeScene, camera: Camera, ways: Floats, box: tuple[float, float, float, float]
+) -> int:
     """Pixels inside `box` that a thing with a scene of its own would cover."""
     x0, y0 = np.floor(box[:2]).astype(int)
     x1, y1 = np.ceil(box[2:]).astype(int)
-    x, y = np.meshgrid(np.arange(x0, x1) + 0.5, np.arange(y0, y1) + 0.5)
-    origins, directions, _ = rays_at(camera, x.ravel(), y.ravel())
+    directions = ways[y0:y1, x0:x1].reshape(-1, 3)
+    origins = np.empty_like(directions)
+    origins[:] = camera.camera_to_world[:3, 3]
     return int((cast(scene, origins, directions).face >= 0).sum())

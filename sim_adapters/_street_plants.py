@@ -16,6 +16,7 @@ from parhelion.sim_adapters._street_shapes import (
     Floats,
     Mesh,
     box,
+    columns,
     cross,
     dot,
     merged,
@@ -142,16 +143,15 @@ def _wood(random: Random, s: Species, centres: Floats) -> Mesh:
     z = np.linspace(0, top, 5)
     thick = girth * np.array([1.35, 0.95, 0.8, 0.6, 0.3])
     stem = tube(np.column_stack([bend, z]), thick, 8)
-    branches = []
-    for centre in centres[:: max(len(centres) // 14, 1)]:
-        start = np.clip(
-            s.stem + random.random() * max(centre[2] - 0.3 - s.stem, 0.0), s.stem * 0.9, top * 0.97
-        )
-        foot = np.array([np.interp(start, z, bend[:, 0]), np.interp(start, z, bend[:, 1]), start])
-        knee = foot + 0.5 * (centre - foot) + (0, 0, 0.18 * np.linalg.norm(centre - foot))
-        branches.append((foot, knee, centre))
-    thick = np.broadcast_to(girth * np.array([0.42, 0.25, 0.08]), (len(branches), 3))
-    return merged([stem, *tubes(branches, thick, 5)])
+    ends = centres[:: max(len(centres) // 14, 1)]
+    share = random.random(len(ends))
+    start = s.stem + share * np.maximum(ends[:, 2] - 0.3 - s.stem, 0.0)
+    start = np.clip(start, s.stem * 0.9, top * 0.97)
+    feet = columns(np.interp(start, z, bend[:, 0]), np.interp(start, z, bend[:, 1]), start)
+    knees = feet + 0.5 * (ends - feet)
+    knees[:, 2] += [0.18 * np.linalg.norm(way) for way in ends - feet]
+    thick = np.broadcast_to(girth * np.array([0.42, 0.25, 0.08]), (len(ends), 3))
+    return merged([stem, *tubes(np.stack([feet, knees, ends], axis=1), thick, 5)])
 
 
 def _needles(random: Random, s: Species, count: int) -> Mesh:

@@ -12,7 +12,7 @@ from parhelion.sim_adapters import _street_textures as textures
 from parhelion.sim_adapters._street_assembly import Piece, Surface
 from parhelion.sim_adapters._street_facade import Style
 from parhelion.sim_adapters._street_palette import Random
-from parhelion.sim_adapters._street_shapes import box, boxes, merged, polygon, quads
+from parhelion.sim_adapters._street_shapes import box, boxes, columns, merged, polygon, quads
 
 B = SceneClass.BUILDING
 
@@ -46,7 +46,7 @@ def _plant(random: Random, width: float, depth: float, height: float) -> Piece:
     k = int(random.integers(1, 4))
     size = random.uniform((1.0, 1.0, 0.8), (3.0, 3.0, 2.2), (k, 3))
     x = random.uniform(1.5, max(width - 1.5, 1.6), k)
-    centres = np.stack([x, random.uniform(2, depth - 2, k), height + size[:, 2] / 2], axis=1)
+    centres = columns(x, random.uniform(2, depth - 2, k), height + size[:, 2] / 2)
     return Piece(boxes(centres, size), Surface("concrete", B, (palette.CONCRETE_WALL[1],)))
 
 
@@ -98,7 +98,7 @@ def _dormers(
     deep = 1.5 / pitch
     bodies = merged([box(x, y + deep / 2, z, 1.3, deep, 1.35) for x in u])
     lids = merged([box(x, y + deep / 2 - 0.1, z + 1.35, 1.6, deep + 0.3, 0.12) for x in u])
-    row = np.stack([u - 0.45, u + 0.45, np.full(k, z + 0.25), np.full(k, z + 1.2)], axis=1)
+    row = columns(u - 0.45, u + 0.45, z + 0.25, z + 1.2)
     flush = Style(**{**style.__dict__, "reveal": y - 0.02, "surround": False})
     return [
         Piece(bodies, Surface("plaster", B, (style.trim,))),

@@ -206,6 +206,14 @@ def _circle(sides: int) -> tuple[Floats, Floats]:
     return _kept(np.cos(angle)), _kept(np.sin(angle))
 
 
+def columns(first: Floats, *others: Floats | float) -> Floats:
+    """Columns (n,), or numbers for all rows, side by side: (n, k)."""
+    table = np.empty((len(first), 1 + len(others)))
+    for i, column in enumerate((first, *others)):
+        table[:, i] = column
+    return table
+
+
 def dot(a: AnyFloats, b: AnyFloats) -> AnyFloats:
     """Scalar products (...) of vectors (..., 3); numpy's sum over so few takes far longer."""
     return np.asarray(a[..., 0] * b[..., 0] + a[..., 1] * b[..., 1] + a[..., 2] * b[..., 2])

@@ -9,7 +9,7 @@ from parhelion.sim_adapters._street_assembly import Piece, Surface
 from parhelion.sim_adapters._street_detail import is_coarse
 from parhelion.sim_adapters._street_facade import Style
 from parhelion.sim_adapters._street_palette import Random
-from parhelion.sim_adapters._street_shapes import Floats, Mesh, boxes, merged, quads
+from parhelion.sim_adapters._street_shapes import Floats, Mesh, boxes, columns, merged, quads
 
 B = SceneClass.BUILDING
 
@@ -19,7 +19,7 @@ def front(random: Random, style: Style, width: float, ground: float) -> list[Pie
     k = max(int(width / 3.4), 1)
     pitch = (width - 0.5) / k
     left = 0.25 + pitch * np.arange(k)
-    row = np.stack([left + 0.2, left + pitch - 0.2, np.full(k, 0.45), np.full(k, 2.85)], axis=1)
+    row = columns(left + 0.2, left + pitch - 0.2, 0.45, 2.85)
     at = int(random.integers(k))
     row[at, 1] = min(row[at, 0] + 1.15, row[at, 1])
     row[at, 2] = 0.05
@@ -51,7 +51,7 @@ def _goods(random: Random, panes: Floats, style: Style) -> list[Piece]:
         poster = random.random(k) < 0.2
         z = np.where(poster, random.uniform(z0 + 0.7, z1 - 0.5, k), z0 + size[2] / 2)
         centres, shade = (
-            np.stack([u, np.full(k, style.reveal - 0.03), z], axis=1),
+            columns(u, style.reveal - 0.03, z),
             random.integers(0, 6, k),
         )
         if not is_coarse():
@@ -68,8 +68,8 @@ def _letters(random: Random, width: float) -> Mesh:
     u = u - u.mean() + width / 2
     height = random.choice((0.2, 0.28), k)
     return boxes(
-        np.stack([u, np.full(k, -0.14), np.full(k, 3.25)], axis=1),
-        np.stack([size * 0.8, np.full(k, 0.03), height], axis=1),
+        columns(u, -0.14, 3.25),
+        columns(size * 0.8, 0.03, height),
     )
 
 
