@@ -8,13 +8,14 @@ faithful is calibrated per condition on true frames of that condition, read in t
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
 from parhelion.pipeline import gate_scores
+from parhelion.pipeline.classification import ReaderSettings
 from parhelion.pipeline.contracts import FrameSet, PartConfig, Progress, silent
 from parhelion.pipeline.files import model_from, write_json
 from parhelion.pipeline.frame import Frame
@@ -56,6 +57,7 @@ class GateConfig(PartConfig):
     reference_share: Annotated[float, Field(gt=0, lt=1)] = 0.6  # of every training batch
     # Larger and longer than a plain segmenter: 8 pixels of 256 are to be told in fog.
     oracle: SegmenterSettings = SegmenterSettings(width=128, height=80, steps=250)
+    label_oracle: ReaderSettings = ReaderSettings()  # where frames have a label and no stencil
 
 
 class GateState(PartConfig):
@@ -85,13 +87,16 @@ class Verdict:
 class Gate:
     """A fitted gate."""
 
+    SCORE: ClassVar[str] = "contrast of the label against its own shifted and mirrored copies"
+    NOTE: ClassVar[str] = ""
+
     state: GateState
     oracles: tuple[Segmenter, ...]  # oracles[f] never saw the groups of fold f
 
     def judge(self, frame: Frame, parent: Frame | None = None) -> Verdict:
         """Whether the labels of `frame` are still true. `parent` serves where uncalibrated."""
         if frame.stencil is None:
-            return _verdict(frame, GateRecord(verdict="uncalibrated"), "")
+            return verdict_of(frame, GateRecord(verdict="uncalibrated"), "")
         c = self.state.config
         reading = self.read(frame)
         score = gate_scores.contrast(reading)
@@ -115,7 +120,7 @@ class Gate:
             ignored_share=_newly_ignored(frame, judged),
         )
         reason = f"contrast {score:.3f} is below {least:.3f}, {why}: the stencil no longer fits"
-        return _verdict(judged, record, "" if accepted else reason)
+        return verdict_of(judged, record, "" if accepted else reason)
 
     def read(self, frame: Frame) -> Reading:
         """The reading of `frame` by the oracle that never saw its group."""
@@ -228,11 +233,16 @@ def _folder(workdir: Path, fold: int) -> Path:
 
 def _spread(frames: FrameSet) -> Iterator[Frame]:
     """Labelled frames of a set, evenly spread where there are very many."""
-    places = np.unique(np.linspace(0, len(frames) - 1, min(len(frames), MOST_CALIBRATING)).round())
-    for i in places.astype(int).tolist():
+    for i in evenly_spread(len(frames), MOST_CALIBRATING):
         frame = frames[i]
         if frame.stencil is not None:
             yield frame
+
+
+def evenly_spread(count: int, most: int) -> list[int]:
+    """At most `most` of the numbers below `count`."""
+    places = np.unique(np.linspace(0, count - 1, min(count, most)).round())
+    return [int(place) for place in places]
 
 
 def _as_seen(gate: Gate, frame: Frame) -> TrueFrame:
@@ -263,5 +273,6 @@ def _newly_ignored(before: Frame, after: Frame) -> float:
     return float((before.stencil != after.stencil).mean())
 
 
-def _verdict(frame: Frame, record: GateRecord, reason: str) -> Verdict:
+def verdict_of(frame: Frame, record: GateRecord, reason: str) -> Verdict:
+    """The answer with its record; a reason is what rejects."""
     return Verdict(frame.with_provenance(gate=record), accepted=not reason, reason=reason)

@@ -1,14 +1,20 @@
-"""Stages `fit-gate` and `calibrate`: the gate's oracles, its thresholds, its trial on faults."""
+"""Stages `fit-gate` and `calibrate`: the gate's oracles, its thresholds, its trial on faults.
+
+Frames that have labels of whole images and no stencil get a gate of their own kind.
+"""
 
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from parhelion.pipeline.classification import labelled as has_image_label
+from parhelion.pipeline.classification import of_images, vocabularies
 from parhelion.pipeline.contracts import FrameKey, FrameSet
 from parhelion.pipeline.engine import ChunkResult, Spec, Stage, as_folder
 from parhelion.pipeline.gate import Gate, GateConfig, assemble, fit_fold
 from parhelion.pipeline.gate_measure import gate_rates
+from parhelion.pipeline.label_gate import assemble_labels, fit_label_fold
 from parhelion.pipeline.packages import BYTE_PACKAGES
 from parhelion.pipeline.receipts import Chunk, Receipt
 from parhelion.pipeline.scene_class import SceneClass
@@ -38,6 +44,8 @@ def lacking(keys: Sequence[FrameKey], classes: Sequence[SceneClass]) -> str:
 
     `classes` are those that all their label spaces tell.
     """
+    if of_images(keys):
+        return _lacking_of_images(keys)
     usable = [key for key in keys if _usable(key)]
     groups = {key.group_id for key in usable}
     if len(groups) >= 2 and len(classes) >= 2:
@@ -50,6 +58,23 @@ def lacking(keys: Sequence[FrameKey], classes: Sequence[SceneClass]) -> str:
     return (
         "No gate was fitted: its oracles are trained on one group and judge another, and "
         f"{len(usable):,} of {len(keys):,} frames have a stencil, in {_groups(len(groups))}."
+    )
+
+
+def _lacking_of_images(keys: Sequence[FrameKey]) -> str:
+    usable = [key for key in keys if key.split != "test" and has_image_label(key)]
+    words, groups = vocabularies(usable), {key.group_id for key in usable}
+    if len(words) != 1 or len(words[0]) < 2:
+        return (
+            "No gate was fitted: its oracles tell the classes of one vocabulary apart, and the "
+            f"labels of the frames are of {len(words)}, the first of "
+            f"{len(words[0]) if words else 0} classes."
+        )
+    if len(groups) >= 2:
+        return ""
+    return (
+        "No gate was fitted: its oracles are trained on one group and judge another, and "
+        f"{len(usable):,} of {len(keys):,} frames have a label, in {_groups(len(groups))}."
     )
 
 
@@ -77,32 +102,43 @@ def calibrate_spec(fold_spec: Spec, folds: Sequence[Receipt]) -> Spec:
 
 
 def _frames(files: Sequence[str], run_folder: Path) -> StoredFrames:
-    paths = [run_folder / file for file in files]
-    return StoredFrames(paths, where=_usable)
+    return StoredFrames([run_folder / file for file in files], where=_fittable)
+
+
+def _fittable(key: FrameKey) -> bool:
+    return key.split != "test" and (labelled(key) or has_image_label(key))
 
 
 def _usable(key: FrameKey) -> bool:
     return key.split != "test" and labelled(key)
 
 
-def _inputs(spec: Spec, chunk: Chunk) -> tuple[StoredFrames, StoredFrames, GateConfig]:
+def _inputs(spec: Spec, chunk: Chunk) -> tuple[StoredFrames, StoredFrames, GateConfig, bool]:
+    """Source and reference frames, settings, and whether labels of whole images tell them."""
     source, reference = (_frames(spec[name], chunk.folder) for name in ("source", "reference"))
-    return source, reference, GateConfig(**spec["config"])
+    whole = of_images([*source.keys, *reference.keys])
+    if not whole:
+        source, reference = source.where(labelled), reference.where(labelled)
+    return source, reference, GateConfig(**spec["config"]), whole
 
 
 def fold_chunk(spec: Spec, chunk: Chunk) -> ChunkResult:
     """Work of a chunk: the oracle that never sees one fold of the groups."""
-    source, reference, config = _inputs(spec, chunk)
-    oracle = fit_fold(spec["fold"], source, reference, config, chunk.workdir, spec["seed"])
+    source, reference, config, whole = _inputs(spec, chunk)
+    fit = fit_label_fold if whole else fit_fold
+    oracle = fit(spec["fold"], source, reference, config, chunk.workdir, spec["seed"])
     return ChunkResult(write=as_folder(oracle.save))
 
 
 def calibrate_chunk(spec: Spec, chunk: Chunk) -> ChunkResult:
     """Work of the chunk: the whole gate."""
-    source, reference, config = _inputs(spec, chunk)
+    source, reference, config, whole = _inputs(spec, chunk)
     for fold, file in enumerate(spec["oracles"]):
         place = chunk.workdir / f"fold-{fold}"
         shutil.copytree(chunk.folder / file, place, dirs_exist_ok=True)
+    if whole:
+        by_label = assemble_labels(source, reference, config, chunk.workdir, spec["seed"])
+        return ChunkResult(write=as_folder(by_label.save))
     gate = assemble(source, reference, config, chunk.workdir, spec["seed"])
     return ChunkResult(write=as_folder(tried(gate, reference, spec["seed"]).save))
 

@@ -10,6 +10,8 @@ from parhelion.pipeline.drawing import counted
 from parhelion.pipeline.engine import ChunkResult, Spec, Stage
 from parhelion.pipeline.frame import Frame
 from parhelion.pipeline.gate import Gate
+from parhelion.pipeline.label_gate import STATE as LABEL_STATE
+from parhelion.pipeline.label_gate import LabelGate
 from parhelion.pipeline.packages import BYTE_PACKAGES
 from parhelion.pipeline.quarantine import QuarantineRow
 from parhelion.pipeline.receipts import Chunk, Receipt
@@ -45,9 +47,9 @@ def judge_specs(
 
 
 @lru_cache(maxsize=1)
-def gate_of(folder: Path, sha256: str) -> Gate:
+def gate_of(folder: Path, sha256: str) -> Gate | LabelGate:
     """The fitted gate, kept by its worker; the hash tells one that was fitted anew."""
-    return Gate.load(folder)
+    return LabelGate.load(folder) if (folder / LABEL_STATE).is_file() else Gate.load(folder)
 
 
 def judge_chunk(spec: Spec, chunk: Chunk) -> ChunkResult:
@@ -64,7 +66,7 @@ def judge_chunk(spec: Spec, chunk: Chunk) -> ChunkResult:
 
 
 def _accepted(
-    gate: Gate,
+    gate: Gate | LabelGate,
     drawn: StoredFrames,
     parents: StoredFrames,
     file: str,

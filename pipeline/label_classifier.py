@@ -68,7 +68,7 @@ def fit_classifier(
     with torch_threads(1):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed_of("label classifier", seed))
-            network = _network(settings.width, classes)
+            network = network_of(settings.width, classes)
         optimizer = torch.optim.AdamW(network.parameters(), settings.learning_rate)
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimizer, settings.learning_rate, total_steps=settings.steps + 1
@@ -118,8 +118,11 @@ def _moved(pictures: Pictures, most_px: int, random: np.random.Generator) -> Pic
     return np.stack(moved)
 
 
-def _network(width: int, classes: int) -> nn.Module:
-    """Three blocks of two convolutions, each halving the side; then the mean of the map."""
+def network_of(width: int, classes: int) -> nn.Module:
+    """Three blocks of two convolutions, each halving the side; then the mean of the map.
+
+    Its first weights come from torch's own random state.
+    """
     from torch import nn
 
     layers: list[nn.Module] = []
