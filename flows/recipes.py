@@ -8,10 +8,11 @@ from typing import Any
 import yaml
 
 from parhelion.pipeline.budget import BudgetConfig
-from parhelion.pipeline.conditions import Weather
+from parhelion.pipeline.classification import ReaderSettings
+from parhelion.pipeline.conditions import TimeOfDay, Weather
 from parhelion.pipeline.downstream import DownstreamConfig
 from parhelion.pipeline.gate import GateConfig
-from parhelion.pipeline.plan import PlanConfig, WantedCell
+from parhelion.pipeline.plan import ParentRule, PlanConfig, WantedCell
 from parhelion.pipeline.run_config import DrawConfig, Role, RunConfig, SourceConfig
 from parhelion.pipeline.segmentation import SegmenterSettings
 from parhelion.pipeline.splits import SplitFractions
@@ -117,9 +118,49 @@ def simulated_budget() -> RunConfig:
     )
 
 
+def digits() -> RunConfig:
+    """Scikit-learn's 1,797 digits, doubled evenly over their classes, judged on unseen hands.
+
+    They have one label each and no sky: the gate and the downstream model are classifiers.
+    """
+    reader = ReaderSettings(width=16, steps=300)
+    unknown = WantedCell(
+        weathers=(Weather.UNKNOWN,),
+        hours=(),
+        count=2400,
+        image_class_shares=dict.fromkeys("0123456789", 0.098),
+    )
+    return RunConfig(
+        name="digits",
+        title="Digits of a few hands, and as many drawn ones",
+        sources=(
+            SourceConfig(
+                adapter="digits",
+                settings={"dataset": "scikit-learn", "size": 32, "margin": 2},
+                frames_per_chunk=300,
+            ),
+        ),
+        generators=(
+            DrawConfig(generator="pca", frames_per_chunk=300),
+            DrawConfig(
+                generator="classical", settings={"preset": "geometric"}, frames_per_chunk=300
+            ),
+        ),
+        splits=SplitFractions(train=0.6, validation=0, test=0.4),
+        plan=PlanConfig(
+            wanted=(unknown,),
+            mix={"pca": 1.0, "classical": 1.0},
+            parents=ParentRule(skies=("unknown",), times=(TimeOfDay.UNKNOWN,)),
+        ),
+        gate=GateConfig(label_oracle=reader),
+        downstream=DownstreamConfig(label_network=reader),
+    )
+
+
 RECIPES: dict[str, Callable[[], RunConfig]] = {
     "demo": demo,
     "demo-preview": demo_preview,
+    "digits": digits,
     "simulated-budget": simulated_budget,
 }
 

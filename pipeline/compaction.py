@@ -31,6 +31,7 @@ class SplitPlan:
     rows: int = 0
     groups: set[str] = field(default_factory=set)
     cells: Counter[tuple[str, str]] = field(default_factory=Counter)  # frames by (cell, kind)
+    labels: Counter[str] = field(default_factory=Counter)  # frames by class of the whole image
 
     def add(self, file: str, row: int, key: FrameKey) -> None:
         """One more row, after all that are there."""
@@ -41,6 +42,8 @@ class SplitPlan:
         self.rows += 1
         self.groups.add(key.group_id)
         self.cells[key.conditions.cell, key.kind] += 1
+        if key.label is not None:
+            self.labels[key.label.name] += 1
 
 
 def plan_splits(run_folder: Path, receipts: Sequence[Receipt]) -> dict[str, SplitPlan]:

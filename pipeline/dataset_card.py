@@ -44,6 +44,7 @@ def card(about: About, plans: Mapping[str, SplitPlan], refused: Sequence[Quarant
         f"# {about.name}\n\n{about.description}",
         _split_table(plans),
         _cell_table(plans),
+        _label_table(plans),
         _refused_table(refused),
         _licence_list(about.licences),
         _reading(),
@@ -57,11 +58,29 @@ def _front_matter(about: About, plans: Mapping[str, SplitPlan]) -> str:
     matter = {
         "pretty_name": about.name,
         "license": "other" if about.licences else "unknown",
-        "task_categories": ["image-segmentation", "object-detection", "depth-estimation"],
-        "tags": ["parhelion", "autonomous-driving", "synthetic"],
+        "task_categories": _tasks(plans),
+        "tags": [
+            "parhelion",
+            *([] if _all_labelled(plans) else ["autonomous-driving"]),
+            "synthetic",
+        ],
         "configs": [{"config_name": "default", "data_files": files}],
     }
     return f"---\n{yaml.safe_dump(matter, sort_keys=False, allow_unicode=True)}---"
+
+
+def _tasks(plans: Mapping[str, SplitPlan]) -> list[str]:
+    """What the hub lists the dataset under."""
+    street = ["image-segmentation", "object-detection", "depth-estimation"]
+    labelled = any(plan.labels for plan in plans.values())
+    classify = ["image-classification"] if labelled else []
+    return classify if _all_labelled(plans) else [*street, *classify]
+
+
+def _all_labelled(plans: Mapping[str, SplitPlan]) -> bool:
+    """Whether every frame has a class of the whole image."""
+    rows = sum(plan.rows for plan in plans.values())
+    return bool(rows) and rows == sum(plan.labels.total() for plan in plans.values())
 
 
 def _split_table(plans: Mapping[str, SplitPlan]) -> str:
@@ -75,6 +94,13 @@ def _cell_table(plans: Mapping[str, SplitPlan]) -> str:
     cells = sorted({cell for cells in counted.values() for cell in cells})
     rows = [(*cell, *(counted[split][cell] for split in plans)) for cell in cells]
     return f"## Conditions\n\n{_table(('weather/time of day', 'origin', *plans), rows)}"
+
+
+def _label_table(plans: Mapping[str, SplitPlan]) -> str:
+    """Frames by class of the whole image; nothing where no frame has one."""
+    names = sorted({name for plan in plans.values() for name in plan.labels})
+    rows = [(name, *(plan.labels[name] for plan in plans.values())) for name in names]
+    return f"## Image classes\n\n{_table(('class', *plans), rows)}" if rows else ""
 
 
 def _refused_table(refused: Sequence[QuarantineRow]) -> str:

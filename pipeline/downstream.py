@@ -11,6 +11,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
+from parhelion.pipeline.classification import Reader, ReaderSettings
 from parhelion.pipeline.contracts import FrameSet, PartConfig, Progress, silent
 from parhelion.pipeline.downstream_scores import (
     CellCounts,
@@ -34,6 +35,7 @@ class DownstreamConfig(PartConfig):
     """The check's network and how much of each batch is what."""
 
     network: SegmenterSettings = SegmenterSettings(steps=200)
+    label_network: ReaderSettings = ReaderSettings()  # where frames have a label and no stencil
     target_share: Share = 0.2  # of every batch from the few target frames, in both arms
     generated_share: Share = 0.4  # of every batch of the treated arm
 
@@ -67,6 +69,8 @@ class DownstreamResult(_Result):
     treated: ArmResult
     changes: tuple[SliceChange, ...]
     note: str  # how far the figures carry
+    measure: str = "mean IoU"
+    model: str = "U-Net on MobileNetV2"
 
     @property
     def gains(self) -> tuple[SliceChange, ...]:
@@ -110,7 +114,7 @@ def run_arm(
 
 def arm_result(
     name: str,
-    segmenter: Segmenter,
+    segmenter: Segmenter | Reader,
     cells: Mapping[str, CellCounts],
     shares: Mapping[str, float],
     seed: int,

@@ -65,7 +65,7 @@ class CellCounts:
 
     groups: tuple[str, ...]
     frames: int
-    classes: tuple[SceneClass, ...]
+    classes: tuple[SceneClass, ...] | tuple[str, ...]  # of pixels, or of whole images
     counts: Counts  # (G, C, 3)
 
 
@@ -204,5 +204,5 @@ def leave_one_out(counts: Counts) -> Values:
 
 
 def _slices(c: CellCounts, value: Values) -> Sequence[tuple[int, str]]:
-    names = [*(k.label for k in c.classes), ALL_CLASSES]
+    names = [*(k.label if isinstance(k, SceneClass) else k for k in c.classes), ALL_CLASSES]
     return [(k, name) for k, name in enumerate(names) if np.isfinite(value[k])]

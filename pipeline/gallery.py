@@ -76,6 +76,7 @@ def write_gallery_item(
         verdict=verdict,
         reason=reason,
         classes=tuple(SceneClass(c).label for c in classes),
+        image_class="" if frame.label is None else frame.label.name,
         scores=_finite(gate.scores if gate else ()),
         drawn=_finite(steps[-1].drawn if steps else ()),
         width=frame.size[1],

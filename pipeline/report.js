@@ -41,7 +41,7 @@ function paintPlots() {
 }
 
 function filterGallery() {
-  const boxes = ["weather", "verdict", "generator"].map((id) => document.getElementById(id));
+  const boxes = [...document.querySelectorAll("#gallery .filters select")];
   const rows = [...document.querySelectorAll("#gallery figure")];
   const more = document.getElementById("more");
   let all = false;

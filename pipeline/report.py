@@ -170,4 +170,9 @@ def _choices(items: tuple[GalleryItem, ...]) -> dict[str, list[str]]:
         "weather": sorted({item.weather for item in items}),
         "verdict": sorted({item.verdict for item in items}),
         "generator": sorted({item.generator for item in items}),
+        **({"class": classes} if (classes := _image_classes(items)) else {}),
     }
+
+
+def _image_classes(items: tuple[GalleryItem, ...]) -> list[str]:
+    return sorted({item.image_class for item in items} - {""})

@@ -113,6 +113,7 @@ class GalleryItem(_Report):
     verdict: str  # accepted, rejected, uncalibrated
     reason: str = ""  # why it was rejected, in a sentence
     classes: tuple[str, ...] = ()  # what its stencil shows, for the legend
+    image_class: str = ""  # of the whole image; empty = it has none
     scores: tuple[tuple[str, float], ...] = ()
     drawn: tuple[tuple[str, float], ...] = ()  # parameters that the generator drew
     width: Annotated[int, Field(gt=0)]  # pixels of the pictures

@@ -51,7 +51,7 @@ def by_axis(bars: Sequence[RepresentationBar]) -> dict[str, list[RepresentationB
 
 def is_crossing(axis: str) -> bool:
     """Whether the axis crosses conditions with classes: too many values for one column of dots."""
-    return axis.endswith(f"{CROSSED_WITH}class")
+    return axis.endswith((f"{CROSSED_WITH}class", f"{CROSSED_WITH}image class"))
 
 
 def comparable(rows: Sequence[DistanceRow]) -> list[list[DistanceRow]]:

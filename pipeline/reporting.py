@@ -8,10 +8,12 @@ import yaml
 
 from parhelion.pipeline.audit import Audit
 from parhelion.pipeline.bad_frame import Reason
+from parhelion.pipeline.contracts import FrameKey
 from parhelion.pipeline.downstream import DownstreamResult
 from parhelion.pipeline.downstream_scores import ALL_CLASSES
 from parhelion.pipeline.gallery import choose_evenly, write_gallery_item
 from parhelion.pipeline.gate import Gate
+from parhelion.pipeline.label_gate import LabelGate
 from parhelion.pipeline.manifest import Manifest
 from parhelion.pipeline.quarantine import QuarantineRow
 from parhelion.pipeline.receipts import Receipt, timings
@@ -55,7 +57,7 @@ def report_data(
     after: Audit,
     planned: Planned,
     drawn: Drawn,
-    gate: Gate | None,
+    gate: Gate | LabelGate | None,
     manifest: Manifest,
     distances: Distances | None,
     downstream: DownstreamResult | None,
@@ -161,7 +163,7 @@ def plan_of(planned: Planned, drawn: Drawn) -> Iterable[CellPlan]:
         asked, accepted = (outcome.asked, outcome.accepted) if outcome else (0, 0)
         yield CellPlan(
             cell=need.cell,
-            scene_class=need.scene_class.label if need.scene_class is not None else "",
+            scene_class=need.class_name,
             have=need.have,
             target=need.target,
             requested=asked,
@@ -178,7 +180,7 @@ def gallery_of(drawn: Drawn, ingested: Ingested, folder: Path) -> Iterable[Galle
     parents = ingested.frames(Role.SOURCE)
     accepted = drawn.frames()
     chosen = choose_evenly(
-        range(len(accepted)), lambda i: accepted.keys[i].conditions.cell, GALLERY_ACCEPTED
+        range(len(accepted)), lambda i: _stratum(accepted.keys[i]), GALLERY_ACCEPTED
     )
     for i in chosen:
         frame = accepted[i]
@@ -191,6 +193,11 @@ def gallery_of(drawn: Drawn, ingested: Ingested, folder: Path) -> Iterable[Galle
         frame = StoredFrames([drawn.folder / row.file])[row.row or 0]
         parent = parents.by_id(row.parent_id)
         yield write_gallery_item(frame, parent, folder, verdict="rejected", reason=row.sentence)
+
+
+def _stratum(key: FrameKey) -> str:
+    """What the gallery is dealt out over: conditions, and the class of the whole image."""
+    return key.conditions.cell if key.label is None else f"{key.conditions.cell} {key.label.name}"
 
 
 def downstream_table(config: RunConfig, result: DownstreamResult) -> Downstream:
@@ -212,7 +219,8 @@ def downstream_table(config: RunConfig, result: DownstreamResult) -> Downstream:
     shares = ", ".join(f"{share:.0%} {name}" for name, share in result.treated.shares)
     return Downstream(
         treated_arm=f"with generated frames ({shares} of every batch)",
-        model="U-Net on MobileNetV2",
+        metric=result.measure,
+        model=result.model,
         steps=result.base.steps,
         note=result.note,
         rows=tuple(rows),

@@ -27,15 +27,18 @@ def pixels(height: int, width: int, *channels: int) -> NDArray[np.uint8]:
 
 def write_idx(folder: Path, dataset: str = "mnist") -> dict[str, Any]:
     for part in ("train", "t10k"):
-        images = (
-            b"\0\0\x08\x03" + struct.pack(">3I", len(LABELS), 28, 28) + pixels(28, 28).tobytes()
-        )
-        labels = (
-            b"\0\0\x08\x01" + struct.pack(">I", len(LABELS)) + LABELS.astype(np.uint8).tobytes()
-        )
-        (folder / f"{part}-images-idx3-ubyte").write_bytes(images)
-        (folder / f"{part}-labels-idx1-ubyte.gz").write_bytes(gzip.compress(labels, mtime=0))
+        write_pair(folder, part, pixels(28, 28), LABELS)
     return {"dataset": dataset, "path": folder}
+
+
+def write_pair(
+    folder: Path, part: str, images: NDArray[np.uint8], labels: NDArray[np.int64]
+) -> None:
+    """One part: pictures (n, h, w) as they are, classes packed."""
+    sizes = struct.pack(">3I", *images.shape)
+    (folder / f"{part}-images-idx3-ubyte").write_bytes(b"\0\0\x08\x03" + sizes + images.tobytes())
+    told = b"\0\0\x08\x01" + struct.pack(">I", len(labels)) + labels.astype(np.uint8).tobytes()
+    (folder / f"{part}-labels-idx1-ubyte.gz").write_bytes(gzip.compress(told, mtime=0))
 
 
 def write_svhn(folder: Path) -> dict[str, Any]:
