@@ -25,7 +25,7 @@ class DfiConfig(TrainedConfig):
     # How far
     alpha: Weight = 1.0  # of w that is added; 1 = the mean of the target
     beta: AboveZero | None = None  # the paper's rule instead: alpha = beta / mean of w squared
-    alpha_spread: Share = 0.15  # either way, drawn by the seed
+    alpha_spread: Share = 0.1  # either way, drawn by the seed
 
     # Back to a picture
     change: Literal["light", "pixels"] = "light"  # what of the parent is changed; see `changed`
