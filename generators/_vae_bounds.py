@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from parhelion.generators._vae_networks import Vae
+from parhelion.generators._vae_networks import Gaussian, Vae
 
 Noise = Literal["logistic", "gaussian"]
 
@@ -40,28 +40,29 @@ def log_mass(noise: Noise, x: Tensor, location: Tensor, log_scale: Tensor) -> Te
     return torch.where(x > 1 - HALF_LEVEL, above, mass)
 
 
-def kl_to_prior(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """KL(N(mean, variance) || N(0, 1)) in nats, of every entry: Kingma and Welling 2014, app. B."""
-    return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance)
+def kl(q: Gaussian, p: Gaussian) -> Tensor:
+    """KL(q || p) in nats, of every entry (N, Z); Kingma and Welling 2014, appendix B, for any p."""
+    ratio = q.log_variance - p.log_variance
+    off = (q.mean - p.mean).square() * (-p.log_variance).exp()
+    return 0.5 * (ratio.exp() + off - 1 - ratio)
 
 
-def free_bits(kl: Tensor, least: float) -> Tensor:
-    """Sum over entries of the batch mean of `kl` (N, Z), each at least `least` nats.
+def free_bits(nats: Tensor, least: float) -> Tensor:
+    """Sum over entries of the batch mean of `nats` (N, Z), each at least `least` nats.
 
     Kingma et al. 2016, eq. 15: an entry gains nothing from saying less.
     """
-    return kl.mean(dim=0).clamp(min=least).sum()
+    return nats.mean(dim=0).clamp(min=least).sum()
 
 
 def elbo(net: Vae, noise: Noise, x: Tensor, y: Tensor, e: Tensor) -> Tensor:
-    """Nats (N,): E log p(x | z, y) - KL(q(z | x, y) || p(z)), for code noises `e` (K, N, Z).
+    """Nats (N,): E log p(x | z, y) - KL(q(z | x, y) || p(z | y)), for code noises `e` (K, N, Z).
 
     Kingma and Welling 2014, eq. 10.
     """
-    mean, log_variance = net.encode(x, y)
-    z = mean + (log_variance / 2).exp() * e
-    fit = torch.stack([_log_picture(net, noise, x, y, one) for one in z]).mean(dim=0)
-    return fit - kl_to_prior(mean, log_variance).sum(dim=1)
+    q = net.encode(x, y)
+    fit = torch.stack([_log_picture(net, noise, x, y, z) for z in q.at(e)]).mean(dim=0)
+    return fit - kl(q, net.prior_of(y)).sum(dim=1)
 
 
 def importance_bound(net: Vae, noise: Noise, x: Tensor, y: Tensor, e: Tensor) -> Tensor:
@@ -69,10 +70,9 @@ def importance_bound(net: Vae, noise: Noise, x: Tensor, y: Tensor, e: Tensor) ->
 
     Burda et al. 2016, eq. 8. It grows with K towards log p(x | y).
     """
-    mean, log_variance = net.encode(x, y)
-    z = mean + (log_variance / 2).exp() * e
-    # log p(z) - log q(z): the constants of the two normal densities cancel.
-    ratio = 0.5 * (e.square() + log_variance - z.square()).sum(dim=2)
+    q = net.encode(x, y)
+    z = q.at(e)
+    ratio = net.prior_of(y).log_density(z) - q.log_density(z)
     fit = torch.stack([_log_picture(net, noise, x, y, one) for one in z])
     return torch.logsumexp(fit + ratio, dim=0) - math.log(len(e))
 

@@ -1,14 +1,15 @@
-"""Encoder q(z | x, y) and decoder p(x | z, y) of `vae`, both told class and conditions.
+"""Encoder q(z | x, y), prior p(z | y) and decoder p(x | z, y) of `vae`, all told y.
 
-Sohn et al. 2015: y enters both networks. In the convolutional ones it scales and shifts features at
-every level (Perez et al. 2018); the linear ones are one layer each, whose best code spans PCA's
-subspace (Lucas et al. 2019).
+Sohn et al. 2015. The prior is one linear layer: under N(0, I) for every y a code that holds much of
+a picture holds its class too, and the decoder need not listen to y. In the convolutional networks y
+scales and shifts the features of every level (Perez et al. 2018); the linear ones are one layer
+each, whose best code spans PCA's subspace (Lucas et al. 2019).
 Legend: N = batch, C, H, W = channels and pixels of a picture, Y = entries of a y vector, Z = of a
 code, E = of the embedding of y.
 """
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +23,28 @@ if TYPE_CHECKING:
 E, WIDEST = 64, 4  # channels grow to WIDEST times the width
 START_LOG_SCALE = -2.0  # of the likelihood, in pictures of -1..1
 LOG_VARIANCES = (-12.0, 8.0)  # of a code entry given x: beyond, float32 says nothing
+
+
+class Gaussian(NamedTuple):
+    """Independent normal distributions of the entries of codes."""
+
+    mean: Tensor  # (N, Z)
+    log_variance: Tensor  # (N, Z)
+
+    @classmethod
+    def of(cls, out: Tensor) -> "Gaussian":
+        """From a network's (N, 2 Z)."""
+        mean, log_variance = out.float().chunk(2, dim=1)
+        return cls(mean, log_variance.clamp(*LOG_VARIANCES))
+
+    def at(self, e: Tensor) -> Tensor:
+        """Codes of standard normal noise (..., N, Z)."""
+        return self.mean + (self.log_variance / 2).exp() * e
+
+    def log_density(self, z: Tensor) -> Tensor:
+        """Nats (..., N) of codes (..., N, Z)."""
+        off = (z - self.mean).square() * (-self.log_variance).exp()
+        return -0.5 * (off + self.log_variance + math.log(2 * math.pi)).sum(dim=-1)
 
 
 class Level(nn.Module):
@@ -114,10 +137,10 @@ class LinearDecoder(nn.Module):
 
 
 class Vae(nn.Module):
-    """Both networks, the likelihood's scale, and the Gaussian that codes are drawn from.
+    """The networks, the likelihood's scale, and the Gaussians that codes are drawn from.
 
-    Codes are z = mean + slope y + root e with e ~ N(0, I). It is the prior N(0, I) unless
-    `fit_code` says otherwise, as for a plain autoencoder, which has none.
+    Codes are drawn as m(y) + s(y) R e with e ~ N(0, I): m and s of the prior. R is the identity
+    unless `fit_code` says otherwise, as for a plain autoencoder, which trains no prior.
     """
 
     def __init__(self, config: "VaeConfig", channels: int, size: tuple[int, int], y: int) -> None:
@@ -127,27 +150,29 @@ class Vae(nn.Module):
         self.decoder = (Decoder if convolutional else LinearDecoder)(config, channels, size, y)
         self.read_y = ReadY(y)
         self.log_scale = nn.Parameter(torch.full((channels, 1, 1), START_LOG_SCALE))
-        self.register_buffer("code_mean", torch.zeros(config.code_size))
-        self.register_buffer("code_slope", torch.zeros(config.code_size, y))
-        self.register_buffer("code_root", torch.eye(config.code_size))
-        self.code_mean: Tensor
-        self.code_slope: Tensor
+        self.prior = nn.Linear(y, 2 * config.code_size)
+        nn.init.zeros_(self.prior.weight)  # N(0, I) at first
+        nn.init.zeros_(self.prior.bias)
+        self.register_buffer("code_root", torch.eye(config.code_size))  # R
         self.code_root: Tensor
 
-    def forward(self, x: Tensor, y: Tensor, e: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-        """Location (N, C, H, W), mean and log variance (N, Z) of the code, all float32.
+    def forward(self, x: Tensor, y: Tensor, e: Tensor | None) -> tuple[Tensor, Gaussian, Gaussian]:
+        """Location (N, C, H, W), posterior and prior of the code, all float32.
 
         `e` (N, Z) is the noise of the code (Kingma and Welling 2014, section 2.4); None takes its
         mean.
         """
-        mean, log_variance = self.encode(x, y)
-        z = mean if e is None else mean + (log_variance / 2).exp() * e
-        return self.decode(z, y), mean, log_variance
+        q = self.encode(x, y)
+        z = q.mean if e is None else q.at(e)
+        return self.decode(z, y), q, self.prior_of(y)
 
-    def encode(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log variance (N, Z) of q(z | x, y)."""
-        mean, log_variance = self.encoder(x, self.read_y(y)).float().chunk(2, dim=1)
-        return mean, log_variance.clamp(*LOG_VARIANCES)
+    def encode(self, x: Tensor, y: Tensor) -> Gaussian:
+        """q(z | x, y)."""
+        return Gaussian.of(self.encoder(x, self.read_y(y)))
+
+    def prior_of(self, y: Tensor) -> Gaussian:
+        """p(z | y)."""
+        return Gaussian.of(self.prior(self.read_y(y)))
 
     def decode(self, z: Tensor, y: Tensor) -> Tensor:
         """Location (N, C, H, W) of p(x | z, y)."""
@@ -156,23 +181,25 @@ class Vae(nn.Module):
 
     def draw_code(self, y: Tensor, e: Tensor) -> Tensor:
         """Codes (N, Z) of noises (N, Z)."""
-        return self.code_mean + y @ self.code_slope.T + e @ self.code_root.T
+        return self.prior_of(y).at(e @ self.code_root.T)
 
     @torch.no_grad()
     def fit_code(self, z: Tensor, y: Tensor, ridge: float = 1e-3) -> None:
-        """The Gaussian p(z | y), its mean linear in y, of codes (N, Z) by least squares.
+        """Sets the Gaussian p(z | y), its mean linear in y, to codes (N, Z) by least squares.
 
         In float64; `ridge` (a share of N) settles what y leaves open, such as words never seen.
         """
-        z, y = z.double(), y.double()
-        z_mean, y_mean = z.mean(dim=0), y.mean(dim=0)
-        told, codes = y - y_mean, z - z_mean
+        told, z = self.read_y(y).double(), z.double()
+        z_mean, told_mean = z.mean(dim=0), told.mean(dim=0)
+        told, codes = told - told_mean, z - z_mean
         gram = told.T @ told + ridge * len(y) * torch.eye(y.shape[1]).to(told)
         slope = torch.linalg.solve(gram, told.T @ codes).T
         left = codes - told @ slope.T
         variances, directions = torch.linalg.eigh(left.T @ left / len(z))
-        self.code_mean.copy_(z_mean - slope @ y_mean)
-        self.code_slope.copy_(slope)
+        self.prior.weight.zero_()
+        self.prior.bias.zero_()
+        self.prior.weight[: len(slope)] = slope.to(self.prior.weight)
+        self.prior.bias[: len(slope)] = (z_mean - slope @ told_mean).to(self.prior.bias)
         self.code_root.copy_(directions * variances.clamp(min=0).sqrt())
 
 

@@ -13,7 +13,7 @@ from parhelion.generators._trained import Seen
 from parhelion.generators._vae_bounds import (
     bits_per_dimension,
     free_bits,
-    kl_to_prior,
+    kl,
     log_mass,
 )
 from parhelion.generators._vae_networks import Vae
@@ -91,16 +91,15 @@ class VaeStep:
         """What is minimised, per grey level, and what is reported of it."""
         plain = self.config.objective == "l2"
         with half_precision(self.config.precision, self.device):
-            location, mean, log_variance = self.run(x, y, None if plain else e)
+            location, q, prior = self.run(x, y, None if plain else e)
         if plain:
             l2 = (location - x).square().mean()
             return l2, {"l2": l2.detach()}
         fit = log_mass(self.config.likelihood, x, location, self.net.log_scale).sum() / len(x)
-        kl = kl_to_prior(mean, log_variance)
-        d = x[0].numel()
-        loss = (kl_weight * free_bits(kl, self.config.free_bits) - fit) / d
-        nats = kl.sum(dim=1).mean().detach()
-        return loss, {"bits": bits_per_dimension(fit.detach() - nats, d), "kl": nats}
+        nats, d = kl(q, prior), x[0].numel()
+        loss = (kl_weight * free_bits(nats, self.config.free_bits) - fit) / d
+        cost = nats.sum(dim=1).mean().detach()
+        return loss, {"bits": bits_per_dimension(fit.detach() - cost, d), "kl": cost}
 
     @torch.no_grad()
     def examine(self, step: int) -> Ailment | None:
@@ -135,7 +134,7 @@ class VaeStep:
         sets = [
             self._there(self.images.rows(rows[i : i + BATCH])) for i in range(0, len(rows), BATCH)
         ]
-        z = torch.cat([self.average.encode(x, y)[0] for x, y in sets])
+        z = torch.cat([self.average.encode(x, y).mean for x, y in sets])
         self.average.fit_code(z, torch.cat([y for _, y in sets]))
 
     def _there(self, pictures: Pictures) -> tuple[Tensor, Tensor]:

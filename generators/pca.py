@@ -151,6 +151,8 @@ class Pca(WholeImageGenerator):
         """Log density over grey levels, with noise from `seed` if any."""
         import torch
 
+        from parhelion.pipeline.training import torch_threads
+
         network: LinearGaussians = self._ready().network
         pictures = self.pictures(frames)
         x, weights = pictures.x.flatten(1).to(network.mean), pictures.y.to(network.mean)
@@ -159,7 +161,8 @@ class Pca(WholeImageGenerator):
             x = x + torch.from_numpy(noise).to(x) / LEVEL
         if not told:
             weights = torch.eye(weights.shape[1]).to(x)[:1].expand(len(x), -1)
-        nats: NDArray[np.float64] = network.log_density(x, weights).cpu().numpy()
+        with torch_threads(self.config.threads):
+            nats: NDArray[np.float64] = network.log_density(x, weights).cpu().numpy()
         return np.asarray(nats - x.shape[1] * np.log(LEVEL))
 
     def _ready(self) -> Fitted:

@@ -1,9 +1,9 @@
 """vae: a conditional variational autoencoder, p(x | y) by p(x | z, y) over codes z.
 
-Kingma and Welling 2014 (the bound and its gradient), Sohn et al. 2015 (class and conditions in both
-networks), Kingma et al. 2016 (free bits, discretised logistic likelihood), Burda et al. 2016 (the
-importance-weighted bound). Networks are in `_vae_networks.py`, likelihood and bounds in
-`_vae_bounds.py`, the training step in `_vae_step.py`.
+Kingma and Welling 2014 (the bound and its gradient), Sohn et al. 2015 (class and conditions in
+encoder, prior and decoder), Kingma et al. 2016 (free bits, discretised logistic likelihood), Burda
+et al. 2016 (the importance-weighted bound). Networks are in `_vae_networks.py`, likelihood and
+bounds in `_vae_bounds.py`, the training step in `_vae_step.py`.
 
 The likelihood is a logistic distribution per grey level, its mass taken over the level's bin, with
 one learnt scale per channel: levels are rounded and end at 0 and 255, which bins with open ends say
@@ -101,7 +101,7 @@ class Vae(WholeImageGenerator):
 
         random = torch.Generator().manual_seed(seed_of("vae.draw", seed))
         e = torch.randn(1, self.config.code_size, generator=random) * self.config.temperature
-        told = y[None].to(network.code_mean)
+        told = y[None].to(network.code_root)
         x: torch.Tensor = network.decode(network.draw_code(told, e.to(told)), told)[0]
         return x
 
@@ -159,18 +159,21 @@ class Vae(WholeImageGenerator):
         """Codes (N, Z) and y vectors (N, Y), on the network's device."""
         import torch
 
+        from parhelion.pipeline.training import torch_threads
+
         network, found = self._network(), []
         for x, y in self._read(frames, network):
-            with torch.inference_mode():
-                found.append((network.encode(x, y)[0], y))
+            with torch_threads(self.config.threads), torch.inference_mode():
+                found.append((network.encode(x, y).mean, y))
         return torch.cat([z for z, _ in found]), torch.cat([y for _, y in found])
 
     def _decoded(self, z: "torch.Tensor", y: "torch.Tensor") -> list[Image]:
         import torch
 
         from parhelion.generators._whole_images import to_image
+        from parhelion.pipeline.training import torch_threads
 
-        with torch.inference_mode():
+        with torch_threads(self.config.threads), torch.inference_mode():
             return [
                 to_image(self._network().decode(a[None], b[None])[0])
                 for a, b in zip(z, y, strict=True)
@@ -181,6 +184,8 @@ class Vae(WholeImageGenerator):
     ) -> NDArray[np.float64]:
         import torch
 
+        from parhelion.pipeline.training import torch_threads
+
         if self.config.objective == "l2":
             raise CannotHonour(
                 "vae with objective l2 is a plain autoencoder and has no likelihood: use elbo"
@@ -189,7 +194,7 @@ class Vae(WholeImageGenerator):
         for part, (x, y) in enumerate(self._read(frames, network)):
             random = torch.Generator().manual_seed(seed_of("vae.bound", seed, part))
             e = torch.randn(samples, len(x), self.config.code_size, generator=random).to(x)
-            with torch.inference_mode():
+            with torch_threads(self.config.threads), torch.inference_mode():
                 found.append(bound(network, self.config.likelihood, x, y, e).cpu())
         return np.asarray(torch.cat(found).double().numpy())
 
@@ -199,7 +204,7 @@ class Vae(WholeImageGenerator):
         """Pictures and their y, some at once, on the network's device."""
         for start in range(0, max(len(frames), 1), READ_AT_ONCE):
             x, y = self.pictures(frames[start : start + READ_AT_ONCE])
-            yield x.to(network.code_mean), y.to(network.code_mean)
+            yield x.to(network.code_root), y.to(network.code_root)
 
     def _network(self) -> "Networks":
         if self._fitted is None:

@@ -13,8 +13,8 @@ from torch import Tensor, distributions
 from toy_digits import CLEAR, DIGITS, digit_frames, picture_frame, training_of
 
 from parhelion.generators import _vae_bounds as bounds
+from parhelion.generators._vae_networks import Gaussian, sizes_of
 from parhelion.generators._vae_networks import Vae as Networks
-from parhelion.generators._vae_networks import sizes_of
 from parhelion.generators._vae_step import VaeStep
 from parhelion.generators.vae import Vae, VaeConfig
 from parhelion.pipeline.conditions import Conditions, Weather
@@ -81,13 +81,14 @@ def test_a_levels_mass_is_the_difference_of_two_cdfs(
 
 def test_kl_is_that_of_torch_and_of_chance() -> None:
     random = torch.Generator().manual_seed(1)
-    mean, log_variance = torch.randn(2, 3, 4, generator=random).unbind()
-    q = distributions.Normal(mean, (log_variance / 2).exp())
-    prior = distributions.Normal(torch.zeros(()), torch.ones(()))
-    kl = bounds.kl_to_prior(mean, log_variance)
-    assert torch.allclose(kl, distributions.kl_divergence(q, prior), atol=1e-6)
-    z = mean + (log_variance / 2).exp() * torch.randn(40000, 3, 4, generator=random)
-    assert torch.allclose(kl, (q.log_prob(z) - prior.log_prob(z)).mean(dim=0), atol=0.05)
+    q, p = (Gaussian(*torch.randn(2, 3, 4, generator=random).unbind()) for _ in range(2))
+    true_q, true_p = (distributions.Normal(g.mean, (g.log_variance / 2).exp()) for g in (q, p))
+    nats = bounds.kl(q, p)
+    assert torch.allclose(nats, distributions.kl_divergence(true_q, true_p), atol=1e-5)
+    z = q.at(torch.randn(40000, 3, 4, generator=random))
+    assert torch.allclose(q.log_density(z), true_q.log_prob(z).sum(dim=-1), atol=1e-4)
+    drawn = (q.log_density(z) - p.log_density(z)).mean(dim=0)
+    assert torch.allclose(nats.sum(dim=1), drawn, rtol=0.03)
 
 
 def test_free_bits_take_the_larger_of_kl_and_their_least() -> None:
@@ -214,9 +215,9 @@ def test_reconstructions_are_nearer_than_the_mean_picture(part: Vae, digits: lis
 def test_networks_give_back_any_size(size: tuple[int, int]) -> None:
     config = VaeConfig(**SMALL)
     net = Networks(config, channels=3, size=size, y=6)
-    location, mean, log_variance = net(torch.rand(2, 3, *size), torch.rand(2, 6), None)
+    location, q, prior = net(torch.rand(2, 3, *size), torch.rand(2, 6), None)
     assert location.shape == (2, 3, *size)
-    assert mean.shape == log_variance.shape == (2, 4)
+    assert {t.shape for t in (*q, *prior)} == {(2, 4)}
     assert sizes_of((5, 7), 2) == [(5, 7), (3, 4), (2, 2)]
 
 
@@ -230,7 +231,8 @@ def test_a_code_gaussian_has_the_codes_mean_by_y_and_their_spread() -> None:
     net.fit_code(z, y)
     for k in range(3):
         wanted = z[y[:, k] == 1].mean(dim=0)
-        assert torch.allclose(net.code_mean + net.code_slope[:, k], wanted, atol=0.05)
+        one = torch.nn.functional.one_hot(torch.tensor([k]), 4).float()
+        assert torch.allclose(net.draw_code(one, torch.zeros(1, 2))[0], wanted, atol=0.05)
     assert torch.allclose(net.code_root @ net.code_root.T, mix @ mix.T, atol=0.1)
 
 
