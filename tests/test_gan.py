@@ -39,7 +39,7 @@ def data() -> TrainingData:
 def learnt(data: TrainingData, tmp_path_factory: pytest.TempPathFactory) -> Gan:
     """A little network that has seen zeros and ones for some seconds."""
     sizes = {"channels": 8, "critic_width": 8, "widest": 16, "style_size": 32, "noise_size": 8}
-    training = {"steps": 300, "batch_size": 16, "ema_decay": 0.98, "checkpoint_every": 300}
+    training = {"steps": 200, "batch_size": 16, "ema_decay": 0.98, "checkpoint_every": 200}
     part = Gan(GanConfig(**sizes, **training, augment=()))
     part.fit(data, tmp_path_factory.mktemp("learnt"), seed=1)
     return part
