@@ -17,7 +17,7 @@ from parhelion.pipeline.contracts import Generator, PartConfig, TrainingData
 from parhelion.pipeline.files import discard
 
 FIRST_STEPS, GROWTH, MOST_STEPS = 16, 4, 65_536  # of the short fits
-SKIPPED = 4  # steps of each that are not timed: they pay for what is made once
+SKIPPED = 4  # steps of each that are not timed: they pay for what a fit makes once
 TIMED_SHARE, TIMED_MOST_S = 0.1, 20.0  # of the budget: how long a fit must last to be believed
 STEPS = "steps"  # the setting by which trained generators call their number of updates
 
@@ -106,14 +106,21 @@ def pace(
     now: Callable[[], float] = computing_s,
 ) -> Pace:
     """Steps per second of fits that grow until one lasts long enough; whole fits, because what a
-    step costs may change on the way. Reading the data before the first step is not counted.
+    step costs may change on the way. Reading the data before the first step is not counted, nor a
+    first fit, which pays for what a process makes once.
     """
     enough, steps = min(TIMED_SHARE * seconds, TIMED_MOST_S), FIRST_STEPS
-    while True:
+
+    def timed() -> _Clock:
         clock = _Clock(now)
         made: Generator = parts.build("generators", generator, **{**settings, STEPS: steps})
         made.fit(data, workdir, seed, clock)
         discard(workdir)
+        return clock
+
+    timed()
+    while True:
+        clock = timed()
         went_wrong = clock.steps < steps - SKIPPED
         if clock.seconds >= enough or went_wrong or steps >= MOST_STEPS:
             break

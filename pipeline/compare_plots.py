@@ -75,7 +75,7 @@ def spectrum_figure(arms: Sequence[Arm]) -> go.Figure:
     figure.update_yaxes(
         title={"text": "power, relative to real", "font": {"size": 13}},
         type="log",
-        exponentformat="power",
+        tickformat="~g",
         dtick=1,
         fixedrange=True,
         automargin=True,

@@ -44,6 +44,7 @@ class Cell:
     beside: str = ""  # its floor or interval
     note: str = ""
     best: bool = False
+    bad: bool = False
 
 
 def _three(score: Score) -> str:
@@ -84,7 +85,7 @@ KNOWN: dict[str, tuple[str, str, Best, Callable[[Score], str]]] = {
     COPIES: (
         "near copies",
         "nearer to a training picture than 99 % of unseen ones",
-        "low",
+        "none",
         _share,
     ),
     FINE: ("fine detail", "power above half of Nyquist, relative to real", "one", _times),
@@ -118,9 +119,21 @@ def _cell(arm: Arm, column: Column, arms: Sequence[Arm]) -> Cell:
     if score.value is None:
         return Cell(MISSING, note=score.note)
     beside = "" if score.floor is None else f"real {column.written(_floor(score))}"
-    if arm.name == REAL:
-        beside = ""
-    return Cell(column.written(score), beside, score.note, _is_best(arm, column, arms))
+    return Cell(
+        column.written(score),
+        "" if arm.name == REAL else beside,
+        score.note,
+        best=_is_best(arm, column, arms),
+        bad=column.score == COPIES and copies(arm),
+    )
+
+
+def copies(arm: Arm) -> bool:
+    """Whether more of its pictures are near copies of training frames than chance explains."""
+    score = arm.score(COPIES)
+    if score is None or score.interval is None or score.floor is None:
+        return False
+    return score.interval[0] > score.floor
 
 
 def _floor(score: Score) -> Score:
@@ -128,11 +141,12 @@ def _floor(score: Score) -> Score:
 
 
 def _is_best(arm: Arm, column: Column, arms: Sequence[Arm]) -> bool:
-    """Whether no other generator has a better value; nobody is best alone."""
+    """Whether nobody who does not copy has a better value; nobody is best alone."""
     found = {
         other.name: score.value
         for other in arms
         if other.name != REAL
+        and not copies(other)
         and (score := other.score(column.score)) is not None
         and score.value is not None
     }

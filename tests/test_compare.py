@@ -21,6 +21,7 @@ from parhelion.pipeline.compare_data import stored
 from parhelion.pipeline.compare_drawing import Contender, Outcome, Setup, parameters
 from parhelion.pipeline.compare_page import write_comparison
 from parhelion.pipeline.compare_scores import ACCURACY, COPIES, FINE, LIKELIHOOD, VARIETY
+from parhelion.pipeline.compare_table import columns, row
 from parhelion.pipeline.contracts import (
     Ailment,
     CannotHonour,
@@ -163,6 +164,20 @@ def test_copies_are_found_out_where_every_other_score_is_perfect(setup: Setup) -
         assert copies.frames is not None
         drawn, training = copies.frames[pair.drawn], setup.data.training_frame(pair.training)
         assert np.array_equal(drawn.image, training.image)
+
+
+def test_who_copies_is_marked_and_is_never_the_best(setup: Setup) -> None:
+    arms = [
+        o.arm for o in compare(setup, [copycat(), copycat("a", blur=1.5), copycat("b", blur=3)])
+    ]
+    heads = columns(arms)
+    cells = {arm.name: dict(zip(heads, row(arm, heads, arms), strict=True)) for arm in arms}
+    bad = {name: {head.score for head in heads if of[head].bad} for name, of in cells.items()}
+    assert bad["copycat"] == {COPIES}
+    assert not any(cell.best for cell in cells["copycat"].values())
+    fine = next(head for head in heads if head.score == FINE)
+    assert (cells["a"][fine].best, cells["b"][fine].best) == (True, False)
+    assert not any(cell.best for cell in cells["real"].values())
 
 
 def test_what_an_average_loses_is_seen(setup: Setup) -> None:
