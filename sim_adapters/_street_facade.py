@@ -17,6 +17,8 @@ from parhelion.sim_adapters._street_palette import Colour, Random
 from parhelion.sim_adapters._street_shapes import Floats, Mesh, boxes, columns, merged, quads
 
 B = SceneClass.BUILDING
+LIT_UP_TO = np.array([0.66, 0.16, 0.12, 0.06]).cumsum()  # dark rooms, then three kinds of light
+LIT_UP_TO /= LIT_UP_TO[-1]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +107,7 @@ def windows(openings: Floats, style: Style, random: Random) -> list[Piece]:
 def panes(openings: Floats, style: Style, random: Random) -> list[Piece]:
     """Panes with curtains and frames; coarse ones are bare."""
     k = len(openings)
-    glow = random.choice(4, size=k, p=(0.66, 0.16, 0.12, 0.06))
+    glow = LIT_UP_TO.searchsorted(random.random(k), side="right")
     shade = random.integers(0, len(palette.PANE), k)
     if is_coarse():
         glow = np.minimum(glow, 1)  # one kind of light for all rooms

@@ -85,8 +85,9 @@ def merged(meshes: Sequence[Mesh]) -> Mesh:
         return meshes[0]
     counts = [len(m.vertices) for m in meshes]
     faces = np.concatenate([m.faces for m in meshes], dtype=np.int32)
-    first = np.array([0, *accumulate(counts[:-1])], dtype=np.int32)
-    faces += np.repeat(first, [len(m.faces) for m in meshes])[:, None]
+    at = 0
+    for mesh, first in zip(meshes, accumulate(counts, initial=0), strict=False):
+        faces[at : (at := at + len(mesh.faces))] += first
     uv = shade = None
     if any(m.uv is not None for m in meshes):
         each = zip(meshes, counts, strict=True)

@@ -1,5 +1,7 @@
 """Tiling pictures of surfaces, drawn anew for each scene: linear albedo, float32 (h, w, 3).
 
+The ground's have half as many texels a side in coarse streets: nothing else is drawn after them.
+
 Row 0 lies at v = 0, column 0 at u = 0; pictures repeat. Sizes in metres stand beside each.
 """
 
@@ -8,6 +10,7 @@ from numpy.typing import NDArray
 
 from parhelion.sim_adapters import _street_palette as palette
 from parhelion.sim_adapters._street_assembly import Texture
+from parhelion.sim_adapters._street_detail import few
 from parhelion.sim_adapters._street_palette import Colour, Random, noise
 
 Grey = NDArray[np.float32]
@@ -30,10 +33,11 @@ def _texture(colour: Colour, shade: Grey, tint: Grey | None = None) -> Texture:
 
 def asphalt(random: Random, lanes: NDArray[np.float64], size_m: tuple[float, float]) -> Texture:
     """A carriageway (512, 256), `size_m` wide and long; `lanes` = middles of lanes, 0 to 1 in u."""
-    grain = random.standard_normal((512, 256), dtype=np.float32)
-    cloud = np.concatenate([noise(random, 256, 4), noise(random, 256, 4)])
-    wear = np.ones((512, 256), dtype=np.float32)
-    u = np.linspace(0, 1, 256, dtype=np.float32)
+    px = few(256)
+    grain = random.standard_normal((2 * px, px), dtype=np.float32)
+    cloud = np.concatenate([noise(random, px, 4), noise(random, px, 4)])
+    wear = np.ones((2 * px, px), dtype=np.float32)
+    u = np.linspace(0, 1, px, dtype=np.float32)
     for middle in lanes.astype(np.float32):
         for track in (-0.8, 0.8):  # tyres polish, oil drips between them
             wear *= 1 - 0.1 * np.exp(-((((u - middle) * size_m[0] - track) / 0.32) ** 2))
@@ -47,9 +51,10 @@ def asphalt(random: Random, lanes: NDArray[np.float64], size_m: tuple[float, flo
 
 def _mend(random: Random, shade: Grey) -> None:
     """Dark rectangles where the road was opened."""
+    px = shade.shape[1] / 256
     for _ in range(int(random.integers(1, 4))):
-        y, x = random.integers(0, 400), random.integers(0, 200)
-        h, w = random.integers(30, 110), random.integers(20, 70)
+        y, x = int(px * random.integers(0, 400)), int(px * random.integers(0, 200))
+        h, w = int(px * random.integers(30, 110)), int(px * random.integers(20, 70))
         shade[y : y + h, x : x + w] *= random.uniform(0.72, 0.9)
 
 
@@ -57,28 +62,29 @@ def _crack(random: Random, shade: Grey) -> None:
     """Thin dark lines that wander along the road."""
     for _ in range(int(random.integers(2, 6))):
         k = int(random.integers(60, 260))
-        y = (int(random.integers(512)) + np.arange(k)) % 512
-        x = (int(random.integers(256)) + np.cumsum(random.integers(-1, 2, k))) % 256
+        y = (int(random.integers(512)) + np.arange(k)) % len(shade)
+        x = (int(random.integers(256)) + np.cumsum(random.integers(-1, 2, k))) % shade.shape[1]
         shade[y, x] *= 0.6
 
 
 def paving(random: Random, colour: Colour) -> Texture:
     """Slabs of 40 x 40 cm (256, 256) over 3.2 m."""
-    n, px = 8, 32
+    n, px = 8, few(32)
     slabs = 1 + 0.07 * random.standard_normal((n, n), dtype=np.float32)
     shade = np.kron(slabs, np.ones((px, px), np.float32))
-    shade *= 1 + 0.04 * random.standard_normal((256, 256), dtype=np.float32)
-    shade *= 1 + 0.06 * noise(random, 256, 4)
-    at = np.arange(256) % px
+    shade *= 1 + 0.04 * random.standard_normal(shade.shape, dtype=np.float32)
+    shade *= 1 + 0.06 * noise(random, n * px, 4)
+    at = np.arange(n * px) % px
     joint = np.where((at == 0), np.float32(0.66), np.float32(1.0))
     return _texture(colour, shade * joint[:, None] * joint[None, :])
 
 
 def grass(random: Random) -> Texture:
     """A mown strip (256, 256) over 4 m."""
-    cloud = noise(random, 256, 5)
-    shade = 1 + 0.22 * random.standard_normal((256, 256), dtype=np.float32) + 0.14 * cloud
-    return _texture(palette.pick(random, palette.GRASS), shade, 0.25 * noise(random, 256, 9))
+    px = few(256)
+    cloud = noise(random, px, 5)
+    shade = 1 + 0.22 * random.standard_normal((px, px), dtype=np.float32) + 0.14 * cloud
+    return _texture(palette.pick(random, palette.GRASS), shade, 0.25 * noise(random, px, 9))
 
 
 def plaster(random: Random, colour: Colour) -> Texture:
@@ -99,10 +105,11 @@ def brick(random: Random, colour: Colour) -> Texture:
     along = x[None, :] + 0.5 * (row % 2)[:, None]
     shade = stones[row[:, None], (along.astype(int) % columns) * 2]
     mortar = ((y % 1) < 0.16)[:, None] | ((along % 1) < 0.07)
-    rgb = np.asarray(colour, np.float32) * shade[..., None]
-    rgb = np.where(mortar[..., None], np.array([0.34, 0.31, 0.27], np.float32), rgb)
-    rgb = rgb * (1 + 0.06 * noise(random, 256, 3))[..., None]
-    return Texture(np.clip(rgb, 0.01, 0.9).astype(np.float32))
+    planes = np.asarray(colour, np.float32)[:, None, None] * shade
+    grout = np.array([0.34, 0.31, 0.27], np.float32)[:, None, None]
+    planes = np.where(mortar, grout, planes) * (1 + 0.06 * noise(random, 256, 3))
+    np.clip(planes, 0.01, 0.9, out=planes)
+    return Texture(np.ascontiguousarray(planes.transpose(1, 2, 0), dtype=np.float32))
 
 
 def stone(random: Random, colour: Colour) -> Texture:
