@@ -2,7 +2,8 @@
 
 The paper's pictures are aligned (eyes upon eyes), so that its w has a value at every place. Streets
 are not. Where all pictures have a stencil its classes take the place of alignment: the sky moves
-as the neighbours' skies do, the road as their roads. Legend: K = classes, C, h, w = one tap's map.
+as the neighbours' skies do at that height, the road as their roads. Legend: K = classes, C, h, w =
+one tap's map.
 """
 
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ from parhelion.generators._dfi_settings import DfiConfig, tap_weights
 from parhelion.pipeline.frame import Stencil
 
 LEAST_SHARE = 1.0  # places of a map that a class must cover on both sides to have a w of its own
+BORROWED = 0.5  # of a row of places
 DEAD = 1e-3  # of the mean deviation: a channel that varies less counts as if it varied so much
 
 
@@ -33,8 +35,8 @@ class Moments:
     n: int
     total: Tensor  # (C, h, w), of features
     squares: Tensor  # (C,), of squared features, over pictures and places
-    of_class: Tensor  # (K, C), of features, each weighted by the class's share of its place
-    share: Tensor  # (K,), those weights
+    of_class: Tensor  # (K, h, C), of features, each weighted by the class's share of its place
+    share: Tensor  # (K, h), those weights
     untold: int  # pictures without a stencil
 
     @property
@@ -46,6 +48,17 @@ class Moments:
     def variance(self) -> Tensor:
         """(C,), over pictures and places."""
         return self.squares / (self.n * self.total[0].numel()) - self.mean.mean((1, 2)) ** 2
+
+    @property
+    def of_height(self) -> Tensor:
+        """(K, h, C): mean features of each class in each row.
+
+        A row that shows little of a class borrows from the whole class: the mean is that of the
+        row's places and of half a row full of the class's own mean (a Bayesian's shrinkage).
+        """
+        whole = self.of_class.sum(dim=1) / self.share.sum(dim=1).clamp(min=LEAST_SHARE)[:, None]
+        lent = BORROWED * self.total.shape[2]
+        return (self.of_class + lent * whole[:, None]) / (self.share + lent)[..., None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,12 +114,11 @@ def shift(source: Moments, target: Moments, planes: Tensor | None) -> Tensor:
     if planes is None:
         return difference[None]
     overall = difference.mean((1, 2))
-    told = (source.share >= LEAST_SHARE) & (target.share >= LEAST_SHARE)
-    means = [m.of_class / m.share.clamp(min=LEAST_SHARE)[:, None] for m in (target, source)]
-    own = torch.where(told[:, None], means[0] - means[1], overall)
+    told = (source.share.sum(1) >= LEAST_SHARE) & (target.share.sum(1) >= LEAST_SHARE)
+    own = torch.where(told[:, None, None], target.of_height - source.of_height, overall)
     share = shares_at(planes, difference)
     untold = 1 - share.sum(dim=1, keepdim=True)
-    return torch.einsum("nkhw,kc->nchw", share, own) + untold * overall[:, None, None]
+    return torch.einsum("nkhw,khc->nchw", share, own) + untold * overall[:, None, None]
 
 
 def spread(source: Moments, target: Moments) -> Tensor:
@@ -126,8 +138,8 @@ def _of_picture(features: Tensor, planes: Tensor) -> Moments:
         n=1,
         total=features[0],
         squares=features.square().sum((0, 2, 3)),
-        of_class=torch.einsum("nkhw,nchw->kc", share, features),
-        share=share.sum((0, 2, 3)),
+        of_class=torch.einsum("nkhw,nchw->khc", share, features),
+        share=share.sum((0, 3)),
         untold=int(share.sum() == 0),
     )
 
