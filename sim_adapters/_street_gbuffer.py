@@ -177,8 +177,8 @@ def _objects(
     for thing in geometry.street.things:
         if thing.instance not in boxes or counts[thing.instance] < MIN_PIXELS:
             continue
-        corners, scene = geometry.alone(thing.instance)
-        full = _projected_box(camera, to_camera, corners)
+        vertices, scene = geometry.alone(thing.instance)
+        full = _projected_box(camera, to_camera, vertices)
         inside = clip_box(full, width, height)
         centre = thing.corners_m.mean(axis=0)
         visible = int(counts[thing.instance])
@@ -199,9 +199,9 @@ def _objects(
 
 
 def _projected_box(
-    camera: Camera, to_camera: Floats, corners: Floats
+    camera: Camera, to_camera: Floats, vertices: Floats
 ) -> tuple[float, float, float, float]:
-    local = corners.reshape(-1, 3) @ to_camera[:3, :3].T + to_camera[:3, 3]
+    local = vertices @ to_camera[:3, :3].T + to_camera[:3, 3]
     local[:, 2] = np.maximum(local[:, 2], NEAREST_M)
     pixels = (local / local[:, 2:]) @ camera.intrinsics.T
     x, y = pixels[:, 0], pixels[:, 1]

@@ -3,6 +3,7 @@
 Legend: R rays, F faces, N vertices, P parts. World axes as in `_street_mesh`, metres throughout.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -46,7 +47,7 @@ class Surfaces(NamedTuple):
 class Alone(NamedTuple):
     """One thing as if it stood there by itself."""
 
-    corners: Floats  # (F, 3, 3)
+    vertices: Floats  # (N, 3)
     scene: EmbreeScene
 
 
@@ -74,19 +75,14 @@ class Geometry:
 
     @cached_property
     def scene(self) -> EmbreeScene:
-        parts = self.street.parts
-        counts = [len(p.vertices) for p in parts[:-1]]
-        first = np.repeat(np.cumsum([0, *counts]), np.diff(self.first_face)).astype(np.int32)
-        faces = np.concatenate([p.faces for p in parts]) + first[:, None]
-        return embree_scene(np.concatenate([p.vertices for p in parts]), faces)
+        return embree_scene(*_soup(self.street.parts))
 
     def alone(self, instance: int) -> "Alone":
         """One thing without the street; its scene is built once for all views."""
         if instance not in self._alone:
-            parts, first = self.street.parts, self.first_face
-            own = [i for i, part in enumerate(parts) if part.instance == instance]
-            corners = np.concatenate([self.corners[first[i] : first[i + 1]] for i in own])
-            self._alone[instance] = Alone(corners, embree_scene(corners))
+            own = [part for part in self.street.parts if part.instance == instance]
+            vertices, faces = _soup(own)
+            self._alone[instance] = Alone(vertices, embree_scene(vertices, faces))
         return self._alone[instance]
 
     @cached_property
@@ -176,6 +172,14 @@ class Geometry:
         rooms = noise(along / ROOM_DETAIL_M, "rooms", octaves=3)
         glow[lit] *= (0.25 + 1.5 * rooms**1.5)[:, None]
         return glow
+
+
+def _soup(parts: Sequence[Part]) -> tuple[Floats, Ints]:
+    """Vertices (N, 3) and faces (F, 3) of some parts together."""
+    faces = np.concatenate([p.faces for p in parts])
+    first = np.cumsum([0, *(len(p.vertices) for p in parts[:-1])], dtype=np.int32)
+    faces += np.repeat(first, [len(p.faces) for p in parts])[:, None]
+    return np.concatenate([p.vertices for p in parts]), faces
 
 
 def embree_scene(vertices: Floats, faces: Ints | None = None) -> EmbreeScene:

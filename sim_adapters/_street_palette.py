@@ -18,8 +18,8 @@ def linear(code: str) -> Colour:
 
 def shifted(colour: Colour, factor: float) -> Colour:
     """The colour darkened or lightened by `factor`, kept below an albedo of 0.85."""
-    r, g, b = (float(min(c * factor, 0.85)) for c in colour)
-    return (r, g, b)
+    f, (r, g, b) = float(factor), colour
+    return (min(r * f, 0.85), min(g * f, 0.85), min(b * f, 0.85))
 
 
 def pick(random: Random, colours: tuple[Colour, ...], jitter: float = 0.12) -> Colour:
@@ -110,7 +110,7 @@ GLOW_SHOP = (1.25, 1.05, 0.75)
 GLOW_SIGNAL = {"red": (7.0, 0.5, 0.2), "amber": (7.0, 3.2, 0.3), "green": (0.5, 6.0, 3.0)}
 
 
-OCTAVES_SEEN = 2  # of noise, in coarse streets
+OCTAVES_SEEN = 1  # of noise, in coarse streets
 
 
 def noise(random: Random, size: int, cells: int, octaves: int = 4) -> NDArray[np.float32]:

@@ -42,4 +42,4 @@ class Pictures(NamedTuple):
         """Albedo (R, 3) of parts (R,) at texture coordinates (2, R), which repeat."""
         size = self.size.take(part, 1)
         x, y = np.minimum(((uv - np.floor(uv)) * size).astype(np.intp), size - 1)
-        return self.texels.take(self.first.take(part) + y * size[0] + x, 0)
+        return np.asarray(self.texels.take(self.first.take(part) + y * size[0] + x, 0))

@@ -207,7 +207,7 @@ def _circle(sides: int) -> tuple[Floats, Floats]:
     return _kept(np.cos(angle)), _kept(np.sin(angle))
 
 
-def columns(first: Floats, *others: Floats | float) -> Floats:
+def columns(first: AnyFloats, *others: AnyFloats | float) -> Floats:
     """Columns (n,), or numbers for all rows, side by side: (n, k)."""
     table = np.empty((len(first), 1 + len(others)))
     for i, column in enumerate((first, *others)):
@@ -223,7 +223,11 @@ def dot(a: AnyFloats, b: AnyFloats) -> AnyFloats:
 def cross(a: AnyFloats, b: AnyFloats) -> AnyFloats:
     """Vector products (..., 3), as np.cross with less ado."""
     (ax, ay, az), (bx, by, bz) = ((v[..., 0], v[..., 1], v[..., 2]) for v in (a, b))
-    return np.stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx], axis=-1)
+    product = np.empty_like(a)
+    product[..., 0] = ay * bz - az * by
+    product[..., 1] = az * bx - ax * bz
+    product[..., 2] = ax * by - ay * bx
+    return product
 
 
 def offset(points: ArrayLike, x: float = 0.0, y: float = 0.0, z: float = 0.0) -> Floats:

@@ -4,6 +4,8 @@ Drawn after tracing on the linear image from depth, as games do. Legend: H, W im
 per pixel; Koschmieder's law J t + A (1 - t) with t = exp(-beta d), in linear light.
 """
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -41,13 +43,17 @@ def between(
 ) -> Floats:
     """The linear image (H, W, 3) seen through fog, smoke and falling water; depth (S, H, W) m.
 
-    Airlight is taken at every `every`-th pixel of a row and of a column and blended between them.
+    Airlight and swathes are taken at every `every`-th pixel of a row and of a column and blended
+    between them.
     """
     rays, origin = g.rays, g.camera.camera_to_world[:3, 3]
     focal_px = float(g.camera.intrinsics[0, 0])
-    airlight = _airlight(rays, air, every)
+    airlight = _blended(lambda some: _airlight(air, some), every, rays)
     length = np.minimum(depth / _z_per_m(rays), FOG_TOP_M / np.maximum(rays[..., 2], 0.03))
-    patchy = air.extinction_per_m * _patches(air, rays, length.min(axis=0), origin)
+    swathes = _blended(
+        lambda some, ends: _patches(air, some, ends, origin), every, rays, length.min(axis=0)
+    )
+    patchy = air.extinction_per_m * swathes
     # Nearest and farthest sample, so that edges stay smooth.
     ends = (length.min(axis=0), length.max(axis=0)) if len(length) > 1 else (length[0],)
     glow = np.mean([_lamp_airlight(lights, rays, end, origin, air) for end in ends], axis=0)
@@ -58,19 +64,26 @@ def between(
         hazy = through_smoke(hazy, smoke, g.camera, rays, depth, air)
     if air.rain_mm_h <= 0 and air.snow_mm_h <= 0:
         return hazy
-    light = 0.6 * airlight + 0.25 * _around(hazy) + 3 * glow
+    around = _blended(_around, every, hazy)
+    light = 0.6 * airlight + 0.25 * around + 3 * glow
     if air.rain_mm_h > 0:
         hazy = _rain(hazy, nearest, light, air, focal_px)
     return _snow(hazy, nearest, light, air, focal_px) if air.snow_mm_h > 0 else hazy
 
 
-def _airlight(rays: Floats, air: Ambience, every: int) -> Floats:
-    """What dense air sends along each ray, (H, W, 3)."""
-    height, width = rays.shape[:2]
+def _blended(field: Callable[..., Floats], every: int, *pictures: Floats) -> Floats:
+    """A smooth field of some pictures (H, W, ...), on a grid `every` times as coarse."""
+    if every == 1:
+        return field(*pictures)
+    height, width = pictures[0].shape[:2]
     size = (max(width // every, 1), max(height // every, 1))
-    some = rays if every == 1 else cv2.resize(rays, size, interpolation=cv2.INTER_AREA)
-    light = horizon_radiance(air, some.reshape(-1, 3)).reshape(some.shape)
-    return light if every == 1 else np.asarray(cv2.resize(light, (width, height)))
+    small = [cv2.resize(p, size, interpolation=cv2.INTER_AREA) for p in pictures]
+    return np.asarray(cv2.resize(field(*small), (width, height)))
+
+
+def _airlight(air: Ambience, rays: Floats) -> Floats:
+    """What dense air sends along each ray, (H, W, 3)."""
+    return horizon_radiance(air, rays.reshape(-1, 3)).reshape(rays.shape)
 
 
 def camera(linear: Floats, air: Ambience) -> NDArray[np.uint8]:
