@@ -7,7 +7,7 @@ are used for nothing else. A model's training is kept and taken up again; so are
 
 Distances stand beside real against real at the same n. Near copies: RMS distances to the nearest
 training digit as `pipeline.memorisation` has them, 1 % where a generator comes no nearer than real
-digits do. Blurred pictures are nearer to everything, so that a linear model has more of them.
+digits do.
 """
 
 import json
