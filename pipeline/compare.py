@@ -177,7 +177,11 @@ def _judged(judge: Judge, arm: Arm, frames: StoredFrames, folder: Path, setup: S
     generator: Any = parts.part("generators", arm.generator).load(folder / MODEL)
     bits = judge.likelihood(generator, setup.judges[: setup.n])
     pairs = tuple(
-        CopyPair(drawn=i, training=int(near.places[i]), distance=float(near.distances[i]))
+        CopyPair(
+            drawn=i,
+            training=int(near.drawn.places[i]),
+            distance=float(near.drawn.distances[i]),
+        )
         for i in near.worst(WORST)
     )
     return Measured(scores=(*scores, *bits, copies), spectrum=spectrum, pairs=pairs)

@@ -8,9 +8,10 @@ of no other domain. Test frames are never asked about, so that nothing drawn des
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from parhelion.pipeline.compare_data import ComparedData
+from parhelion.pipeline.conditions import Conditions
 from parhelion.pipeline.contracts import FrameKey, Request
 from parhelion.pipeline.frame import Annotation, Frame
 from parhelion.pipeline.gallery import choose_evenly
@@ -49,21 +50,32 @@ def asks(data: ComparedData, n: int, seed: int) -> list[Ask]:
 def request_of(ask: Ask, data: ComparedData, models: str) -> Request:
     """The request as a generator of `models` takes it: "p(x)", "p(x | y)", ..."""
     like = data.wanted[ask.like]
-    plain = Request(conditions=like.conditions, seed=ask.seed, draw=ask.draw)
+    plain = Request(conditions=asked_conditions(like), seed=ask.seed, draw=ask.draw)
     if models == "p(x | y)":
-        annotation = annotation_of(like)
-        return Request(
-            conditions=like.conditions, seed=ask.seed, draw=ask.draw, annotation=annotation
-        )
+        return replace(plain, annotation=annotation_of(like))
     if models == "p(x | y, parent)":
-        parent = data.source[ask.parent]
-        return Request(conditions=like.conditions, seed=ask.seed, draw=ask.draw, parent=parent)
+        return replace(plain, parent=data.source[ask.parent])
     return plain
+
+
+def asked_conditions(frame: Frame) -> Conditions:
+    """Weather, light and event of a frame. Its physics, such as millimetres of rain, is not asked
+    for: a generator draws its own, and many refuse to be told.
+    """
+    c = frame.conditions
+    return Conditions(
+        weather=c.weather,
+        hour=c.hour,
+        time_of_day=c.time_of_day,
+        event=c.event,
+        driving_side=c.driving_side,
+    )
 
 
 def annotation_of(frame: Frame) -> Annotation:
     """The labels of a frame, without its image."""
-    return Annotation(**{field.name: getattr(frame, field.name) for field in fields(Annotation)})
+    told = {field.name: getattr(frame, field.name) for field in fields(Annotation)}
+    return Annotation(**{**told, "conditions": asked_conditions(frame)})
 
 
 def y_of(key: FrameKey | Frame) -> tuple[int, str]:

@@ -33,7 +33,7 @@ class Measured(_Plain):
 
     scores: tuple[Score, ...] = ()
     spectrum: tuple[float | None, ...] = ()  # power per ring relative to real frames
-    pairs: tuple[CopyPair, ...] = ()  # nearest first
+    pairs: tuple[CopyPair, ...] = ()  # the worst first
 
 
 class Arm(_Plain):

@@ -56,7 +56,7 @@ class Judge:
         self.passport = network.passport.model_copy(update={"seed": seed})
         sets = [data.source] if data.target is None else [data.source, data.target]
         self.training = thumbnails(brought_to(frame.image, size) for s in sets for frame in s)
-        self.unseen, _ = to_training(self.real.thumbnails, self.training)
+        self.unseen = to_training(self.real.thumbnails, self.training)
         found = {key.label.vocabulary for s in (data.test, *sets) for key in s.keys if key.label}
         self.classes = len(next(iter(found))) if len(found) == 1 else 0
 
@@ -78,14 +78,15 @@ class Judge:
             value=near.share,
             interval=near.interval,
             floor=LEVEL,
-            floor_n=len(self.unseen),
+            floor_n=len(self.unseen.places),
             n_real=len(self.training),
             n_generated=len(drawn),
             passport=Passport(
                 resize=f"{SIDE}x{SIDE}, by area", quantisation="uint8 after the resize"
             ),
-            note=f"nearer to a training picture than {near.threshold:.1f} grey levels (RMS), the "
-            f"{LEVEL:.0%} quantile of unseen real frames",
+            note=f"nearer to one training picture than {near.most:.1f} grey levels (RMS) and than "
+            f"{near.most_relative:.0%} of its mean distance to the next ones: {LEVEL:.0%} of "
+            "unseen real frames are, by either",
         )
         return score, near
 

@@ -1,12 +1,17 @@
 """Whether a generator hands out its training pictures: how near drawn pictures come to them.
 
 Real pictures that nothing was fitted on tell how near to the training set a picture may be by
-itself. A drawn one that is nearer than nearly all of them is called a near copy: the share of such
-is `LEVEL` where a generator comes no nearer than real pictures do (compare Meehan et al. 2020,
-"A Non-Parametric Test to Detect Data-Copying", and Alaa et al. 2022, authenticity).
+itself. A drawn one is called a near copy where both of its distances are below the `LEVEL` quantile
+of theirs (compare Meehan et al. 2020, "A Non-Parametric Test to Detect Data-Copying"):
 
-Pictures are compared as `SIDE` x `SIDE` thumbnails by the root mean square difference of grey
-levels: a test for copies pixel by pixel, blind to a copy that was mirrored or moved.
+* to its nearest training picture;
+* the same, divided by the mean distance to the `CROWD` nearest: a blurred average is nearer to all
+  of them than any real picture is, a copy is near to one (Carlini et al. 2023, "Extracting Training
+  Data from Diffusion Models", section 5.1).
+
+So the share of near copies is at most `LEVEL` where a generator draws as real pictures are. They
+are compared as `SIDE` x `SIDE` thumbnails by the root mean square difference of grey levels: a
+test for copies pixel by pixel, blind to a copy that was mirrored or moved.
 """
 
 from collections.abc import Iterable
@@ -21,33 +26,49 @@ from parhelion.pipeline.nearest import nearest
 from parhelion.pipeline.representation import wilson
 
 SIDE = 32  # pixels of a thumbnail
-LEVEL = 0.01  # share of real unseen pictures that count as near copies
+LEVEL = 0.01  # share of unseen real pictures that may count as near copies
+CROWD = 50  # nearest training pictures; at most a quarter of them all
 
 Thumbnails = NDArray[np.uint8]  # (n, 3 SIDE^2)
 GreyLevels = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class Nearness:
-    """How near n drawn pictures come to the training set. Distances in grey levels, RMS."""
+class Near:
+    """How near n pictures come to the training set."""
 
-    distances: GreyLevels  # (n,) from each drawn picture to its nearest training picture
-    places: NDArray[np.intp]  # (n,) the number of that training picture
-    threshold: float  # the LEVEL quantile of the same distance of unseen real pictures
+    distances: GreyLevels  # (n,) to the nearest training picture, RMS
+    relative: NDArray[np.float64]  # (n,) the same over the mean distance to the crowd; 0..1
+    places: NDArray[np.intp]  # (n,) the number of the nearest training picture
+
+
+@dataclass(frozen=True, eq=False)
+class Nearness:
+    """Drawn pictures against what unseen real ones come to."""
+
+    drawn: Near
+    most: float  # grey levels: near copies are nearer
+    most_relative: float
+
+    @property
+    def copied(self) -> NDArray[np.bool_]:
+        """(n,) which drawn pictures are near copies."""
+        found = (self.drawn.distances < self.most) & (self.drawn.relative < self.most_relative)
+        return np.asarray(found)
 
     @property
     def share(self) -> float:
         """Of drawn pictures that are near copies."""
-        return float((self.distances < self.threshold).mean())
+        return float(self.copied.mean())
 
     @property
     def interval(self) -> tuple[float, float]:
         """95 % Wilson interval of `share`."""
-        return wilson(self.share, len(self.distances))
+        return wilson(self.share, len(self.copied))
 
     def worst(self, n: int) -> list[int]:
-        """The numbers of the n drawn pictures that are nearest to training, nearest first."""
-        order: list[int] = np.argsort(self.distances, kind="stable")[:n].tolist()
+        """The numbers of n drawn pictures: near copies first, then by their relative distance."""
+        order: list[int] = np.lexsort((self.drawn.relative, ~self.copied))[:n].tolist()
         return order
 
 
@@ -63,19 +84,27 @@ def thumbnails(images: Iterable[Image]) -> Thumbnails:
     return np.stack(rows) if rows else np.empty((0, 3 * SIDE**2), np.uint8)
 
 
-def to_training(rows: Thumbnails, training: Thumbnails) -> tuple[GreyLevels, NDArray[np.intp]]:
-    """RMS grey levels from each row to the nearest training picture, and which that is."""
-    distances, places = nearest(rows, training)
-    return distances / np.sqrt(rows.shape[1]), places
+def to_training(rows: Thumbnails, training: Thumbnails) -> Near:
+    """How near each row comes. Raises ValueError where there is no training picture."""
+    if not len(training):
+        raise ValueError("near copies are sought among training pictures, got none")
+    crowd = max(1, min(CROWD, len(training) // 4))
+    found, places = nearest(rows, training, crowd)
+    found = found / np.sqrt(rows.shape[1])
+    mean = found.mean(axis=1)
+    relative = np.divide(found[:, 0], mean, out=np.zeros(len(rows)), where=mean > 0)
+    return Near(found[:, 0], relative, places)
 
 
-def nearness(drawn: Thumbnails, training: Thumbnails, unseen: GreyLevels) -> Nearness:
-    """`unseen`: distances to training of real pictures that nothing was fitted on.
-
-    Raises ValueError where any set is empty.
-    """
-    for name, rows in (("drawn", drawn), ("training", training), ("unseen real", unseen)):
-        if not len(rows):
-            raise ValueError(f"near copies are sought among pictures, got no {name} ones")
-    distances, places = to_training(drawn, training)
-    return Nearness(distances, places, float(np.quantile(unseen, LEVEL)))
+def nearness(drawn: Thumbnails, training: Thumbnails, unseen: Near) -> Nearness:
+    """`unseen`: real pictures that nothing was fitted on. Raises ValueError for an empty set."""
+    if not len(drawn) or not len(unseen.places):
+        raise ValueError(
+            "near copies are sought among drawn pictures beside unseen real ones, got "
+            f"{len(drawn)} and {len(unseen.places)}"
+        )
+    return Nearness(
+        to_training(drawn, training),
+        float(np.quantile(unseen.distances, LEVEL)),
+        float(np.quantile(unseen.relative, LEVEL)),
+    )

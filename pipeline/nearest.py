@@ -44,18 +44,22 @@ def memberships(points: Rows, centres: Rows, radii: Distances) -> tuple[Counts, 
     return holding, held
 
 
-def nearest(x: Rows, y: Rows) -> tuple[Distances, Counts]:
-    """Distance to the nearest row of y, and its number: (m,) each. y may be large and of bytes.
+def nearest(x: Rows, y: Rows, k: int = 1) -> tuple[Distances, Counts]:
+    """Distances to the k nearest rows of y, ascending (m, k), and the number of the nearest (m,).
 
-    Both sets are taken a block at a time, so that neither is copied whole as floats.
+    Y may be large and of bytes: it is taken a block at a time and never copied whole as floats.
+    Raises ValueError where y has no k rows.
     """
-    best, place = np.full(len(x), np.inf), np.zeros(len(x), np.intp)
+    if not 1 <= k <= len(y):
+        raise ValueError(f"wanted the {k} nearest of {len(y)} rows: ask for 1 to {len(y)}")
+    best, place = np.full((len(x), k), np.inf), np.zeros(len(x), np.intp)
     for left in range(0, len(y), BLOCK):
         block = y[left : left + BLOCK]
         for top in range(0, len(x), BLOCK):
-            squares = squared_distances(x[top : top + BLOCK], block)
-            found = squares.argmin(axis=1)
-            least = squares[np.arange(len(squares)), found]
-            closer = np.flatnonzero(least < best[top : top + BLOCK])
-            best[top + closer], place[top + closer] = least[closer], left + found[closer]
-    return np.sqrt(best), place
+            rows = slice(top, top + BLOCK)
+            squares = squared_distances(x[rows], block)
+            closer = squares.min(axis=1) < best[rows].min(axis=1)
+            place[rows] = np.where(closer, left + squares.argmin(axis=1), place[rows])
+            both = np.concatenate([best[rows], squares], axis=1)
+            best[rows] = np.partition(both, k - 1, axis=1)[:, :k]
+    return np.sqrt(np.sort(best, axis=1)), place

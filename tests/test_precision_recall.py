@@ -121,5 +121,8 @@ def test_nearest_is_the_least_of_all_distances_of_bytes_too() -> None:
     y = rng("tests.bytes", 2).integers(0, 256, (31, 12), dtype=np.uint8)
     distances, places = nearest(x, y)
     every = np.linalg.norm(x[:, None].astype(float) - y[None], axis=2)
-    np.testing.assert_allclose(distances, every.min(axis=1))
+    np.testing.assert_allclose(distances, every.min(axis=1)[:, None])
+    np.testing.assert_allclose(nearest(x, y, 5)[0], np.sort(every, axis=1)[:, :5])
+    with pytest.raises(ValueError, match="wanted the 32 nearest of 31 rows: ask for 1 to 31"):
+        nearest(x, y, 32)
     np.testing.assert_array_equal(places, every.argmin(axis=1))
