@@ -36,13 +36,6 @@ TINY: dict[str, dict[str, Any]] = {
         "min_frames_per_cell": 2,
         "iterations": 4,
     },
-    "dfi": {
-        "network": "mobilenet",
-        "k": 2,
-        "neighbourhood": 3,
-        "min_frames_per_cell": 2,
-        "iterations": 4,
-    },
     "gan": {
         "channels": 4,
         "critic_width": 4,
