@@ -53,7 +53,8 @@ def _headline(gained: list[str], harmed: list[str], cells: int) -> str:
         return f"The downstream model got better in {where}{worse}."
     if harmed:
         return f"The downstream model got worse in {listed(harmed)}, and better nowhere."
-    return f"No gain beyond chance in any of the {cells} conditions judged."
+    judged = f"any of the {cells} conditions" if cells > 1 else "the one condition"
+    return f"No gain beyond chance in {judged} judged."
 
 
 def _frames(counts: Counts) -> str:
