@@ -105,14 +105,14 @@ def _enlarge_picture(path: Path, factor: int, photo_bytes: int) -> None:
 
 
 def _quality(picture: Image.Image, most_bytes: int) -> int:
-    """The best quality of JPEG, 1 to 95, that takes at most so many bytes."""
+    """The best quality of JPEG, 1 to 100, that takes at most so many bytes."""
 
     def size(quality: int) -> int:
         buffer = io.BytesIO()
         picture.save(buffer, "JPEG", quality=quality)
         return buffer.tell()
 
-    return max(bisect_right(range(1, 96), most_bytes, key=size), 1)
+    return max(bisect_right(range(1, 101), most_bytes, key=size), 1)
 
 
 def _is_deep_colour(path: Path) -> bool:
