@@ -12,8 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from parhelion.pipeline.scene_class import SceneClass
 from parhelion.sim_adapters._street_mesh import Part
+from parhelion.sim_adapters._street_motion import mapped, turned
 from parhelion.sim_adapters._street_palette import Colour
-from parhelion.sim_adapters._street_shapes import Mesh, mapped, merged, turned
+from parhelion.sim_adapters._street_shapes import Mesh, merged
 
 
 class Texture:

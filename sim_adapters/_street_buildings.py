@@ -18,7 +18,8 @@ from parhelion.sim_adapters._street_detail import few, is_coarse
 from parhelion.sim_adapters._street_facade import Style
 from parhelion.sim_adapters._street_layout import Character
 from parhelion.sim_adapters._street_palette import Random
-from parhelion.sim_adapters._street_shapes import Floats, box, boxes, columns, merged
+from parhelion.sim_adapters._street_shapes import Floats, box, boxes, merged
+from parhelion.sim_adapters._street_vectors import columns
 
 B = SceneClass.BUILDING
 PROUD_M = -0.02  # depth of coarse windows

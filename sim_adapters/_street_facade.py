@@ -14,7 +14,8 @@ from parhelion.sim_adapters import _street_palette as palette
 from parhelion.sim_adapters._street_assembly import Piece, Surface
 from parhelion.sim_adapters._street_detail import is_coarse
 from parhelion.sim_adapters._street_palette import Colour, Random
-from parhelion.sim_adapters._street_shapes import Floats, Mesh, boxes, columns, merged, quads
+from parhelion.sim_adapters._street_shapes import Floats, Mesh, boxes, merged, quads
+from parhelion.sim_adapters._street_vectors import columns
 
 B = SceneClass.BUILDING
 LIT_UP_TO = np.array([0.66, 0.16, 0.12, 0.06]).cumsum()  # dark rooms, then three kinds of light

@@ -24,8 +24,8 @@ from parhelion.sim_adapters._street_geometry import (
 )
 from parhelion.sim_adapters._street_lamps import lamp_irradiance
 from parhelion.sim_adapters._street_mesh import Part, View
-from parhelion.sim_adapters._street_shapes import dot
 from parhelion.sim_adapters._street_smoke import opaque
+from parhelion.sim_adapters._street_vectors import dot
 from parhelion.sim_adapters._street_water import mirrored_albedo
 
 Number = TypeVar("Number", bound=np.generic)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from parhelion.sim_adapters._street_mesh import Part, Street
 from parhelion.sim_adapters._street_noise import noise
 from parhelion.sim_adapters._street_pictures import Pictures
-from parhelion.sim_adapters._street_shapes import cross, dot
+from parhelion.sim_adapters._street_vectors import cross, dot
 
 Floats = NDArray[np.floating[Any]]
 Ints = NDArray[np.int32]

@@ -5,11 +5,11 @@ from numpy.typing import NDArray
 
 from parhelion.sim_adapters._street_geometry import SURFACE_OFFSET_M, Floats, Geometry
 from parhelion.sim_adapters._street_mesh import Light
-from parhelion.sim_adapters._street_shapes import dot
+from parhelion.sim_adapters._street_vectors import dot
 
 LAMP_HEAD_M = 0.4  # shadow rays end before the fixture that holds the light
 FAINT = 0.004  # irradiance below which a lamp is left out
-COARSE_FAINT = 0.02  # and in coarse streets
+COARSE_FAINT = 0.03  # and in coarse streets
 BARELY = 1e-4  # by which a cosine may be off
 
 

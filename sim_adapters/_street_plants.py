@@ -16,15 +16,13 @@ from parhelion.sim_adapters._street_shapes import (
     Floats,
     Mesh,
     box,
-    columns,
-    cross,
-    dot,
     merged,
     offset,
     quads,
     tube,
     tubes,
 )
+from parhelion.sim_adapters._street_vectors import columns, cross, dot
 
 V = SceneClass.VEGETATION
 THIN = 7  # in coarse streets one leaf stands for so many

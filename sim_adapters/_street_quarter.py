@@ -24,7 +24,7 @@ def quarter(layout: Layout, random: Random) -> list[Piece]:
         ]
         pieces += through(row, MIRROR_X) if side < 0 else row
     pieces += _far_end(layout, random, stuff)
-    return moved(pieces, z=KERB_M)
+    return pieces
 
 
 def _block(layout: Layout, random: Random, stuff: Masonry, side: int, block: int) -> list[Piece]:
@@ -42,7 +42,7 @@ def _block(layout: Layout, random: Random, stuff: Masonry, side: int, block: int
         open_far = gap > 0 or (i == len(plots) - 1 and block < len(layout.blocks) - 1)
         made = _house(layout, random, stuff, width - gap, depth, (open_far, open_near))
         back = float(random.uniform(0, 1.0)) if layout.setback else 0.0
-        pieces += moved(made, x + back, y + width - gap / 2, turn=-np.pi / 2)
+        pieces += moved(made, x + back, y + width - gap / 2, KERB_M, turn=-np.pi / 2)
         y += width
     if block > 0:
         pieces += _side_row(layout, random, stuff, x + depth, y0 + SIDE_PAVEMENT_M, 0.0)
@@ -89,7 +89,7 @@ def _side_row(
     while x < end:
         width = float(random.uniform(9, 16))
         made = _house(layout, random, stuff, width, 9.0, (False, False))
-        pieces += moved(made, x + (width if turn else 0), y, turn=turn)
+        pieces += moved(made, x + (width if turn else 0), y, KERB_M, turn)
         x += width
     return pieces
 
@@ -101,6 +101,6 @@ def _far_end(layout: Layout, random: Random, stuff: Masonry) -> list[Piece]:
     while x < 36:
         width = float(random.uniform(10, 18))
         made = _house(layout, random, stuff, width, 8.0, (False, False))
-        pieces += moved(made, x, layout.end + 12)
+        pieces += moved(made, x, layout.end + 12, KERB_M)
         x += width
     return pieces

@@ -12,7 +12,8 @@ from parhelion.sim_adapters import _street_textures as textures
 from parhelion.sim_adapters._street_assembly import Piece, Surface
 from parhelion.sim_adapters._street_facade import Style
 from parhelion.sim_adapters._street_palette import Random
-from parhelion.sim_adapters._street_shapes import box, boxes, columns, merged, polygon, quads
+from parhelion.sim_adapters._street_shapes import box, boxes, merged, polygon, quads
+from parhelion.sim_adapters._street_vectors import columns
 
 B = SceneClass.BUILDING
 

@@ -8,16 +8,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from parhelion.sim_adapters._street_detail import few, is_coarse
 from parhelion.sim_adapters._street_mesh import Faces, Vertices
+from parhelion.sim_adapters._street_motion import Motion, mapped, turned
+from parhelion.sim_adapters._street_vectors import AnyFloats, cross, dot
 
 Floats = NDArray[np.float64]
-AnyFloats = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +38,7 @@ class Mesh:
         """Vertices -> matrix (3, 3) @ vertices + shift (3,); a mirror turns the triangles over."""
         return self.put(mapped(matrix, shift))
 
-    def put(self, motion: "Motion") -> "Mesh":
+    def put(self, motion: Motion) -> "Mesh":
         """The mesh as a motion leaves it."""
         vertices = self.vertices if motion.matrix is None else self.vertices @ motion.matrix
         faces = self.faces[:, ::-1] if motion.mirrors else self.faces
@@ -48,35 +49,6 @@ class Mesh:
         shade = np.empty(len(self.vertices), dtype=np.int32)
         shade[:] = index
         return Mesh(self.vertices, self.faces, self.uv, shade)
-
-
-class Motion(NamedTuple):
-    """Vertices -> vertices @ matrix + shift, worked out once for many meshes."""
-
-    matrix: NDArray[np.float32] | None  # (3, 3)
-    shift: NDArray[np.float32]  # (3,)
-    mirrors: bool = False
-
-
-def turned(x: float, y: float, z: float, turn: float) -> Motion:
-    """A turn by `turn` radians about z, then a shift."""
-    shift = np.array([x, y, z], dtype=np.float32)
-    if not turn:
-        return Motion(None, shift)
-    c, s = np.cos(turn), np.sin(turn)
-    return Motion(np.array([[c, s, 0], [-s, c, 0], [0, 0, 1]], dtype=np.float32), shift)
-
-
-def mapped(matrix: ArrayLike, shift: ArrayLike) -> Motion:
-    """Vertices -> matrix (3, 3) @ vertices + shift (3,)."""
-    A = np.asarray(matrix, dtype=np.float32)
-    return Motion(A.T, np.asarray(shift, dtype=np.float32), _determinant(A) <= 0)
-
-
-def _determinant(A: NDArray[np.float32]) -> float:
-    """Of a matrix (3, 3); numpy's own takes longer than moving a small mesh."""
-    (a, b, c), (d, e, f), (g, h, i) = A.tolist()
-    return float(a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g))
 
 
 def merged(meshes: Sequence[Mesh]) -> Mesh:
@@ -205,29 +177,6 @@ def _circle(sides: int) -> tuple[Floats, Floats]:
     """Cosine and sine (sides, 1) of evenly spaced angles."""
     angle = np.linspace(0, 2 * np.pi, sides, endpoint=False)[:, None]
     return _kept(np.cos(angle)), _kept(np.sin(angle))
-
-
-def columns(first: AnyFloats, *others: AnyFloats | float) -> Floats:
-    """Columns (n,), or numbers for all rows, side by side: (n, k)."""
-    table = np.empty((len(first), 1 + len(others)))
-    for i, column in enumerate((first, *others)):
-        table[:, i] = column
-    return table
-
-
-def dot(a: AnyFloats, b: AnyFloats) -> AnyFloats:
-    """Scalar products (...) of vectors (..., 3); numpy's sum over so few takes far longer."""
-    return np.asarray(a[..., 0] * b[..., 0] + a[..., 1] * b[..., 1] + a[..., 2] * b[..., 2])
-
-
-def cross(a: AnyFloats, b: AnyFloats) -> AnyFloats:
-    """Vector products (..., 3), as np.cross with less ado."""
-    (ax, ay, az), (bx, by, bz) = ((v[..., 0], v[..., 1], v[..., 2]) for v in (a, b))
-    product = np.empty_like(a)
-    product[..., 0] = ay * bz - az * by
-    product[..., 1] = az * bx - ax * bz
-    product[..., 2] = ax * by - ay * bx
-    return product
 
 
 def offset(points: ArrayLike, x: float = 0.0, y: float = 0.0, z: float = 0.0) -> Floats:

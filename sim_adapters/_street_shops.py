@@ -9,7 +9,8 @@ from parhelion.sim_adapters._street_assembly import Piece, Surface
 from parhelion.sim_adapters._street_detail import is_coarse
 from parhelion.sim_adapters._street_facade import Style
 from parhelion.sim_adapters._street_palette import Random
-from parhelion.sim_adapters._street_shapes import Floats, Mesh, boxes, columns, merged, quads
+from parhelion.sim_adapters._street_shapes import Floats, Mesh, boxes, merged, quads
+from parhelion.sim_adapters._street_vectors import columns
 
 B = SceneClass.BUILDING
 
