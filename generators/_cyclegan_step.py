@@ -14,6 +14,7 @@ from torch.optim import Adam
 
 from parhelion.generators import _diff_augment
 from parhelion.generators._cyclegan_draw import network_of
+from parhelion.generators._cyclegan_health import ailment_of
 from parhelion.generators._cyclegan_losses import (
     critic_loss,
     cycle_loss,
@@ -21,7 +22,7 @@ from parhelion.generators._cyclegan_losses import (
     identity_loss,
 )
 from parhelion.generators._cyclegan_networks import PatchJudge, Translator
-from parhelion.generators._health import Health, Probe
+from parhelion.generators._health import Health
 from parhelion.generators._image_pool import ImagePool
 from parhelion.generators._pix2pix_step import left_of_rate
 from parhelion.generators._trained import Seen
@@ -47,7 +48,6 @@ if TYPE_CHECKING:
     from parhelion.generators.cyclegan import CycleGanConfig
 
 ADAM_BETAS = (0.5, 0.999)
-EXAMINED = (4, 12)  # cells of Y and crops of each that an examination draws
 
 
 class CycleGanStep:
@@ -84,7 +84,7 @@ class CycleGanStep:
         self._compiled = {
             id(net): torch.compile(net) if config.compile else net for net in (self.G, self.F)
         }
-        self._health = Health(steps=config.steps)
+        self.health = Health(steps=config.steps)
 
     def crops(self, data: TrainingData) -> tuple[DomainCrops, DomainCrops]:
         """Where batches of X and Y come from. No label is read, but X tells whether to mirror."""
@@ -123,18 +123,9 @@ class CycleGanStep:
         """`seen` with the cells of parents that it learnt to carry."""
         return seen.model_copy(update={"parents": tuple(self.X.cells)})
 
-    @torch.no_grad()
     def examine(self, step: int) -> Ailment | None:
-        """Whether the averaged G still draws many pictures, under the skies asked for."""
-        most, each = EXAMINED
-        random = rng("cyclegan.examine", self.seed)
-        cells = list(self.Y.cells)[:most]
-        real = [self.Y.of_cell(cell, each, random).to(self.device) for cell in cells]
-        x = self.X.batch(each, random).to(self.device).x
-        noise = torch.Generator().manual_seed(seed_of("cyclegan.examine.noise", self.seed))
-        drawn = [self.average(x, y.sky, self.noise(x, noise)) for y in real]
-        probe = Probe(torch.stack(drawn).cpu(), torch.stack([y.x for y in real]).cpu())
-        return self._health.examine(step, probe)
+        """Whether the averaged G draws many pictures of the domain and the sky asked for."""
+        return ailment_of(self, step)
 
     def __call__(self, step: int) -> Losses:
         rate = self.config.learning_rate

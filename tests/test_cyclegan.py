@@ -10,6 +10,7 @@ import torch
 from conftest import make_frame
 
 from parhelion.generators._cyclegan_draw import network_of
+from parhelion.generators._cyclegan_health import standstill
 from parhelion.generators._cyclegan_losses import (
     critic_loss,
     cycle_loss,
@@ -272,6 +273,20 @@ def test_it_learns_to_darken(tmp_path: Path) -> None:
     part = CycleGan(TINY.model_copy(update={**changes, "checkpoint_every": 40}))
     part.fit(TrainingData(source=FrameList(day), target=FrameList(night)), tmp_path, seed=1)
     assert drawn_of(part, day[0]).image.mean() < 0.6 * day[0].image.mean()
+
+
+def test_translators_that_stayed_the_identity_are_told() -> None:
+    night = FrameList([dark(seed) for seed in range(10, 14)])
+    step = step_of(TrainingData(source=FrameList([make_frame(0), make_frame(1)]), target=night))
+    assert step.examine(1) is None  # too early to tell
+    ailment = step.examine(1000)
+    assert ailment is not None
+    assert ailment.cause == "ignores conditions"
+    assert ailment.sentence.startswith("0% of the carried crops resemble the target domain more")
+    assert "lower cycle_weight and identity_weight" in ailment.sentence
+    x, y = (torch.rand(12, 3, 16, 16) * 0.5 + low for low in (0.0, -1.0))
+    assert standstill(x, y, y, 1) is None
+    assert standstill(x, x.flip(0), x, 1) is None  # domains that do not differ
 
 
 @pytest.mark.parametrize(("width", "height"), [(48, 32), (37, 29), (5, 3)])
