@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import cv2
 import numpy as np
 import pytest
-from toy_shapes import SHAPES, shapes_dataset
+from toy_shapes import SHAPES, Little, shapes_dataset
 
 from parhelion.flows.compare import contenders_of, terminal_table
 from parhelion.pipeline import compare as comparing
@@ -28,28 +28,16 @@ from parhelion.pipeline.contracts import (
     FitReport,
     HasLikelihood,
     PartConfig,
-    Passport,
     Request,
 )
 from parhelion.pipeline.descent import descend, generator_step
-from parhelion.pipeline.frame import Annotation, Frame, Image
+from parhelion.pipeline.frame import Annotation, Frame
 from parhelion.pipeline.label_classifier import ClassifierSettings
 from parhelion.pipeline.provenance import Numerics
 from parhelion.pipeline.seeds import rng
 
 TRAIN, TEST, DRAWN = 60, 36, 18
 KERNEL = "kernel distance on little"
-
-
-class Little:
-    """Features of a picture: its colours on a grid of 4 x 4."""
-
-    passport = Passport(network="little", weights_sha256="0" * 64, resize="4x4")
-    dims = 48
-
-    def __call__(self, images: Iterable[Image]) -> np.ndarray:
-        small = [cv2.resize(image, (4, 4), interpolation=cv2.INTER_AREA) for image in images]
-        return np.stack(small).reshape(-1, self.dims).astype(np.float32) / 255
 
 
 class Copycat:

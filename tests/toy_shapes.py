@@ -1,13 +1,15 @@
 """Coloured shapes on a plain ground, each with its class: pictures that anything can learn."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from parhelion.pipeline.conditions import Conditions, Weather
+from parhelion.pipeline.contracts import Passport
 from parhelion.pipeline.files import write_json
-from parhelion.pipeline.frame import Frame, ImageLabel
+from parhelion.pipeline.frame import Frame, Image, ImageLabel
 from parhelion.pipeline.manifest import MANIFEST, FileEntry, Manifest, ShardEntry, SplitEntry
 from parhelion.pipeline.provenance import Kind, Provenance, Source
 from parhelion.pipeline.schema import SCHEMA_VERSION
@@ -78,3 +80,14 @@ def shapes_dataset(folder: Path, train: int = 60, test: int = 30) -> Path:
             "test": [toy_shape(1000 + seed) for seed in range(test)],
         },
     )
+
+
+class Little:
+    """Features of a picture: its colours on a grid of 4 x 4."""
+
+    passport = Passport(network="little", weights_sha256="0" * 64, resize="4x4")
+    dims = 48
+
+    def __call__(self, images: Iterable[Image]) -> np.ndarray:
+        small = [cv2.resize(image, (4, 4), interpolation=cv2.INTER_AREA) for image in images]
+        return np.stack(small).reshape(-1, self.dims).astype(np.float32) / 255
