@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from parhelion.generators._vae_networks import Gaussian, Vae
+from parhelion.generators._vae_networks import Vae
+from parhelion.generators._vae_prior import Gaussian, WholeGaussian
 
 Noise = Literal["logistic", "gaussian"]
 
@@ -40,11 +41,15 @@ def log_mass(noise: Noise, x: Tensor, location: Tensor, log_scale: Tensor) -> Te
     return torch.where(x > 1 - HALF_LEVEL, above, mass)
 
 
-def kl(q: Gaussian, p: Gaussian) -> Tensor:
-    """KL(q || p) in nats, of every entry (N, Z); Kingma and Welling 2014, appendix B, for any p."""
-    ratio = q.log_variance - p.log_variance
-    off = (q.mean - p.mean).square() * (-p.log_variance).exp()
-    return 0.5 * (ratio.exp() + off - 1 - ratio)
+def kl(q: Gaussian, p: WholeGaussian) -> Tensor:
+    """KL(q || p) in nats (N, Z), entry by entry: each given the entries of z before it.
+
+    Kingma and Welling 2014, appendix B, for any Gaussian p, by the chain rule; none is negative.
+    """
+    off = torch.einsum("nij,nj->ni", p.factor, q.mean - p.mean).square()
+    spread = torch.einsum("nij,nj->ni", p.factor.square(), q.log_variance.exp())
+    log_ratio = q.log_variance + 2 * p.factor.diagonal(dim1=1, dim2=2).log()
+    return 0.5 * (off + spread - 1 - log_ratio)
 
 
 def free_bits(nats: Tensor, least: float) -> Tensor:

@@ -1,50 +1,27 @@
-"""Encoder q(z | x, y), prior p(z | y) and decoder p(x | z, y) of `vae`, all told y.
+"""Encoder q(z | x, y) and decoder p(x | z, y) of `vae`, both told y.
 
-Sohn et al. 2015. The prior is one linear layer: under N(0, I) for every y a code that holds much of
-a picture holds its class too, and the decoder need not listen to y. In the convolutional networks y
-scales and shifts the features of every level (Perez et al. 2018); the linear ones are one layer
-each, whose best code spans PCA's subspace (Lucas et al. 2019).
+Sohn et al. 2015. In the convolutional networks y scales and shifts the features of every level
+(Perez et al. 2018); the linear ones are one layer each, whose best code spans PCA's subspace (Lucas
+et al. 2019).
 Legend: N = batch, C, H, W = channels and pixels of a picture, Y = entries of a y vector, Z = of a
 code, E = of the embedding of y.
 """
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from parhelion.generators._gan_networks import ReadY
+from parhelion.generators._vae_prior import Gaussian, Prior, WholeGaussian
 
 if TYPE_CHECKING:
     from parhelion.generators.vae import VaeConfig
 
 E, WIDEST = 64, 4  # channels grow to WIDEST times the width
 START_LOG_SCALE = -2.0  # of the likelihood, in pictures of -1..1
-LOG_VARIANCES = (-12.0, 8.0)  # of a code entry given x: beyond, float32 says nothing
-
-
-class Gaussian(NamedTuple):
-    """Independent normal distributions of the entries of codes."""
-
-    mean: Tensor  # (N, Z)
-    log_variance: Tensor  # (N, Z)
-
-    @classmethod
-    def of(cls, out: Tensor) -> "Gaussian":
-        """From a network's (N, 2 Z)."""
-        mean, log_variance = out.float().chunk(2, dim=1)
-        return cls(mean, log_variance.clamp(*LOG_VARIANCES))
-
-    def at(self, e: Tensor) -> Tensor:
-        """Codes of standard normal noise (..., N, Z)."""
-        return self.mean + (self.log_variance / 2).exp() * e
-
-    def log_density(self, z: Tensor) -> Tensor:
-        """Nats (..., N) of codes (..., N, Z)."""
-        off = (z - self.mean).square() * (-self.log_variance).exp()
-        return -0.5 * (off + self.log_variance + math.log(2 * math.pi)).sum(dim=-1)
 
 
 class Level(nn.Module):
@@ -137,11 +114,7 @@ class LinearDecoder(nn.Module):
 
 
 class Vae(nn.Module):
-    """The networks, the likelihood's scale, and the Gaussians that codes are drawn from.
-
-    Codes are drawn as m(y) + s(y) R e with e ~ N(0, I): m and s of the prior. R is the identity
-    unless `fit_code` says otherwise, as for a plain autoencoder, which trains no prior.
-    """
+    """The networks and the likelihood's scale. A plain autoencoder's prior is set by `fit_code`."""
 
     def __init__(self, config: "VaeConfig", channels: int, size: tuple[int, int], y: int) -> None:
         super().__init__()
@@ -150,13 +123,11 @@ class Vae(nn.Module):
         self.decoder = (Decoder if convolutional else LinearDecoder)(config, channels, size, y)
         self.read_y = ReadY(y)
         self.log_scale = nn.Parameter(torch.full((channels, 1, 1), START_LOG_SCALE))
-        self.prior = nn.Linear(y, 2 * config.code_size)
-        nn.init.zeros_(self.prior.weight)  # N(0, I) at first
-        nn.init.zeros_(self.prior.bias)
-        self.register_buffer("code_root", torch.eye(config.code_size))  # R
-        self.code_root: Tensor
+        self.prior = Prior(config.code_size, y)
 
-    def forward(self, x: Tensor, y: Tensor, e: Tensor | None) -> tuple[Tensor, Gaussian, Gaussian]:
+    def forward(
+        self, x: Tensor, y: Tensor, e: Tensor | None
+    ) -> tuple[Tensor, Gaussian, WholeGaussian]:
         """Location (N, C, H, W), posterior and prior of the code, all float32.
 
         `e` (N, Z) is the noise of the code (Kingma and Welling 2014, section 2.4); None takes its
@@ -170,22 +141,19 @@ class Vae(nn.Module):
         """q(z | x, y)."""
         return Gaussian.of(self.encoder(x, self.read_y(y)))
 
-    def prior_of(self, y: Tensor) -> Gaussian:
+    def prior_of(self, y: Tensor) -> WholeGaussian:
         """p(z | y)."""
-        return Gaussian.of(self.prior(self.read_y(y)))
+        p: WholeGaussian = self.prior(self.read_y(y))
+        return p
 
     def decode(self, z: Tensor, y: Tensor) -> Tensor:
         """Location (N, C, H, W) of p(x | z, y)."""
         location: Tensor = self.decoder(z, self.read_y(y)).float()
         return location
 
-    def draw_code(self, y: Tensor, e: Tensor) -> Tensor:
-        """Codes (N, Z) of noises (N, Z)."""
-        return self.prior_of(y).at(e @ self.code_root.T)
-
     @torch.no_grad()
     def fit_code(self, z: Tensor, y: Tensor, ridge: float = 1e-3) -> None:
-        """Sets the Gaussian p(z | y), its mean linear in y, to codes (N, Z) by least squares.
+        """Sets the prior to codes (N, Z): mean linear in y by least squares, one covariance.
 
         In float64; `ridge` (a share of N) settles what y leaves open, such as words never seen.
         """
@@ -195,12 +163,7 @@ class Vae(nn.Module):
         gram = told.T @ told + ridge * len(y) * torch.eye(y.shape[1]).to(told)
         slope = torch.linalg.solve(gram, told.T @ codes).T
         left = codes - told @ slope.T
-        variances, directions = torch.linalg.eigh(left.T @ left / len(z))
-        self.prior.weight.zero_()
-        self.prior.bias.zero_()
-        self.prior.weight[: len(slope)] = slope.to(self.prior.weight)
-        self.prior.bias[: len(slope)] = (z_mean - slope @ told_mean).to(self.prior.bias)
-        self.code_root.copy_(directions * variances.clamp(min=0).sqrt())
+        self.prior.set(slope, z_mean - slope @ told_mean, left.T @ left / len(z))
 
 
 def sizes_of(size: tuple[int, int], levels: int) -> list[tuple[int, int]]:

@@ -113,7 +113,7 @@ class VaeStep:
         drawn = []
         for one in told.to(self.device):
             y = one.expand(PROBES, -1)
-            drawn.append(self.average.decode(self.average.draw_code(y, e), y).cpu())
+            drawn.append(self.average.decode(self.average.prior_of(y).at(e), y).cpu())
         return self.health.examine(step, Probe(torch.stack(drawn), real))
 
     def result(self) -> nn.Module:

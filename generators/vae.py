@@ -2,8 +2,9 @@
 
 Kingma and Welling 2014 (the bound and its gradient), Sohn et al. 2015 (class and conditions in
 encoder, prior and decoder), Kingma et al. 2016 (free bits, discretised logistic likelihood), Burda
-et al. 2016 (the importance-weighted bound). Networks are in `_vae_networks.py`, likelihood and
-bounds in `_vae_bounds.py`, the training step in `_vae_step.py`.
+et al. 2016 (the importance-weighted bound). Networks are in `_vae_networks.py`, the
+prior in `_vae_prior.py`, likelihood and bounds in `_vae_bounds.py`, the training step in
+`_vae_step.py`.
 
 The likelihood is a logistic distribution per grey level, its mass taken over the level's bin, with
 one learnt scale per channel: levels are rounded and end at 0 and 255, which bins with open ends say
@@ -63,7 +64,7 @@ class VaeConfig(WholeImageConfig):
     batch_size: Positive = 64  # pictures per batch
     accumulate: Positive = 1  # batches per update
     learning_rate: AboveZero = 2e-3  # of Adam; falls to nothing along a cosine
-    kl_warmup_share: Share = 0.2  # of the steps, in which the weight of KL rises from 0 to 1
+    kl_warmup_share: Share = 0.1  # of the steps, in which the weight of KL rises from 0 to 1
     free_bits: Weight = 0.02  # nats of each code entry that cost nothing
     ema_decay: Share = 0.995  # of the averaged weights, which draw
 
@@ -101,8 +102,8 @@ class Vae(WholeImageGenerator):
 
         random = torch.Generator().manual_seed(seed_of("vae.draw", seed))
         e = torch.randn(1, self.config.code_size, generator=random) * self.config.temperature
-        told = y[None].to(network.code_root)
-        x: torch.Tensor = network.decode(network.draw_code(told, e.to(told)), told)[0]
+        told = y[None].to(network.log_scale)
+        x: torch.Tensor = network.decode(network.prior_of(told).at(e.to(told)), told)[0]
         return x
 
     def elbo(self, frames: Sequence[Frame], seed: int, samples: int = 1) -> NDArray[np.float64]:
@@ -204,7 +205,7 @@ class Vae(WholeImageGenerator):
         """Pictures and their y, some at once, on the network's device."""
         for start in range(0, max(len(frames), 1), READ_AT_ONCE):
             x, y = self.pictures(frames[start : start + READ_AT_ONCE])
-            yield x.to(network.code_root), y.to(network.code_root)
+            yield x.to(network.log_scale), y.to(network.log_scale)
 
     def _network(self) -> "Networks":
         if self._fitted is None:

@@ -13,8 +13,9 @@ from torch import Tensor, distributions
 from toy_digits import CLEAR, DIGITS, digit_frames, picture_frame, training_of
 
 from parhelion.generators import _vae_bounds as bounds
-from parhelion.generators._vae_networks import Gaussian, sizes_of
 from parhelion.generators._vae_networks import Vae as Networks
+from parhelion.generators._vae_networks import sizes_of
+from parhelion.generators._vae_prior import Gaussian, WholeGaussian
 from parhelion.generators._vae_step import VaeStep
 from parhelion.generators.vae import Vae, VaeConfig
 from parhelion.pipeline.conditions import Conditions, Weather
@@ -81,14 +82,29 @@ def test_a_levels_mass_is_the_difference_of_two_cdfs(
 
 def test_kl_is_that_of_torch_and_of_chance() -> None:
     random = torch.Generator().manual_seed(1)
-    q, p = (Gaussian(*torch.randn(2, 3, 4, generator=random).unbind()) for _ in range(2))
-    true_q, true_p = (distributions.Normal(g.mean, (g.log_variance / 2).exp()) for g in (q, p))
+    q = Gaussian(*torch.randn(2, 3, 4, generator=random).unbind())
+    factor = torch.randn(3, 4, 4, generator=random).tril(-1) + 0.7 * torch.eye(4)
+    p = WholeGaussian(torch.randn(3, 4, generator=random), factor)
+    true_q = distributions.MultivariateNormal(q.mean, torch.diag_embed(q.log_variance.exp()))
+    true_p = distributions.MultivariateNormal(p.mean, precision_matrix=factor.mT @ factor)
     nats = bounds.kl(q, p)
-    assert torch.allclose(nats, distributions.kl_divergence(true_q, true_p), atol=1e-5)
-    z = q.at(torch.randn(40000, 3, 4, generator=random))
-    assert torch.allclose(q.log_density(z), true_q.log_prob(z).sum(dim=-1), atol=1e-4)
-    drawn = (q.log_density(z) - p.log_density(z)).mean(dim=0)
-    assert torch.allclose(nats.sum(dim=1), drawn, rtol=0.03)
+    assert (nats > -1e-6).all()
+    wanted = distributions.kl_divergence(true_q, true_p)
+    assert torch.allclose(nats.sum(dim=1), wanted, rtol=1e-4)
+    z = q.at(torch.randn(15000, 3, 4, generator=random))
+    assert torch.allclose(q.log_density(z), true_q.log_prob(z), atol=1e-3)
+    assert torch.allclose(p.log_density(z), true_p.log_prob(z), rtol=1e-4, atol=1e-3)
+    assert torch.allclose((q.log_density(z) - p.log_density(z)).mean(dim=0), wanted, rtol=0.05)
+
+
+def test_codes_drawn_of_a_prior_have_its_mean_and_covariance() -> None:
+    random = torch.Generator().manual_seed(1)
+    factor = (torch.randn(4, 4, generator=random).tril(-1) + torch.eye(4)).expand(20000, -1, -1)
+    p = WholeGaussian(torch.arange(4.0).expand(20000, -1), factor)
+    z = p.at(torch.randn(20000, 4, generator=random))
+    covariance = torch.linalg.inv(factor[0].T @ factor[0])
+    assert torch.allclose(z.mean(dim=0), p.mean[0], atol=0.1)
+    assert float((torch.cov(z.T) - covariance).norm() / covariance.norm()) < 0.05
 
 
 def test_free_bits_take_the_larger_of_kl_and_their_least() -> None:
@@ -217,7 +233,8 @@ def test_networks_give_back_any_size(size: tuple[int, int]) -> None:
     net = Networks(config, channels=3, size=size, y=6)
     location, q, prior = net(torch.rand(2, 3, *size), torch.rand(2, 6), None)
     assert location.shape == (2, 3, *size)
-    assert {t.shape for t in (*q, *prior)} == {(2, 4)}
+    assert {t.shape for t in (*q, prior.mean)} == {(2, 4)}
+    assert torch.equal(prior.factor, torch.eye(4).expand(2, -1, -1))  # N(0, I) at first
     assert sizes_of((5, 7), 2) == [(5, 7), (3, 4), (2, 2)]
 
 
@@ -232,8 +249,10 @@ def test_a_code_gaussian_has_the_codes_mean_by_y_and_their_spread() -> None:
     for k in range(3):
         wanted = z[y[:, k] == 1].mean(dim=0)
         one = torch.nn.functional.one_hot(torch.tensor([k]), 4).float()
-        assert torch.allclose(net.draw_code(one, torch.zeros(1, 2))[0], wanted, atol=0.05)
-    assert torch.allclose(net.code_root @ net.code_root.T, mix @ mix.T, atol=0.1)
+        prior = net.prior_of(one)
+        assert torch.allclose(prior.mean[0], wanted, atol=0.05)
+        covariance = torch.linalg.inv(prior.factor[0].T @ prior.factor[0])
+        assert torch.allclose(covariance, mix @ mix.T, atol=0.1)
 
 
 def test_plain_l2_draws_too_and_says_that_it_has_no_likelihood(
@@ -243,7 +262,9 @@ def test_plain_l2_draws_too_and_says_that_it_has_no_likelihood(
     report = part.fit(training_of(digits), tmp_path / "fit", seed=1)
     assert set(report.losses) == {"l2"}
     network = part._fitted.network
-    assert not torch.equal(network.code_root, torch.eye(4))
+    mean, factor = network.prior_of(torch.zeros(1, network.prior.linear.in_features))
+    assert mean.any()
+    assert not torch.equal(factor[0], torch.eye(4))
     part.save(tmp_path / "saved")
     asked = [request(0), request(1, FOG)]
     again = Vae.load(tmp_path / "saved").generate(asked)
