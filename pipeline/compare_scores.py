@@ -77,7 +77,7 @@ class Judge:
             name=COPIES,
             value=near.share,
             interval=near.interval,
-            floor=LEVEL,
+            floor=near.expected,
             floor_n=len(self.unseen.places),
             n_real=len(self.training),
             n_generated=len(drawn),

@@ -49,6 +49,14 @@ class Nearness:
     drawn: Near
     most: float  # grey levels: near copies are nearer
     most_relative: float
+    unseen: int  # real pictures that these two limits were read from
+
+    @property
+    def expected(self) -> float:
+        """The most that `share` should be of a generator that draws as real pictures are: few
+        unseen pictures tell no small quantile.
+        """
+        return max(LEVEL, 1 / (self.unseen + 1))
 
     @property
     def copied(self) -> NDArray[np.bool_]:
@@ -107,4 +115,5 @@ def nearness(drawn: Thumbnails, training: Thumbnails, unseen: Near) -> Nearness:
         to_training(drawn, training),
         float(np.quantile(unseen.distances, LEVEL)),
         float(np.quantile(unseen.relative, LEVEL)),
+        len(unseen.places),
     )

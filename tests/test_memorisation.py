@@ -55,6 +55,9 @@ def test_an_average_is_near_to_all_and_a_copy_of_none() -> None:
     found = nearness(np.array(averages).astype(np.uint8), training, unseen)
     assert (found.drawn.distances < found.most).all()  # nearer than any real picture
     assert found.share == 0
+    few = to_training(thumbnails(pictures(9, 19)), training)
+    assert nearness(training, training, few).expected == pytest.approx(1 / 20)
+    assert found.expected == LEVEL
 
 
 def test_one_copy_among_near_duplicates_is_still_one() -> None:
