@@ -1,6 +1,7 @@
 """The plots of a comparison as plotly figures without colours; the page paints them."""
 
 import json
+import math
 from collections.abc import Sequence
 from html import escape
 from typing import Any
@@ -76,7 +77,7 @@ def spectrum_figure(arms: Sequence[Arm]) -> go.Figure:
         title={"text": "power, relative to real", "font": {"size": 13}},
         type="log",
         tickformat="~g",
-        dtick=1,
+        dtick=1 if _decades(figure) > 2 else "D2",
         fixedrange=True,
         automargin=True,
     )
@@ -88,3 +89,9 @@ def spectrum_figure(arms: Sequence[Arm]) -> go.Figure:
         template="none",
     )
     return figure
+
+
+def _decades(figure: go.Figure) -> float:
+    """How many powers of ten the lines span."""
+    values = [y for trace in figure.data for y in trace.y]
+    return math.log10(max(values) / min(values)) if values else 0.0
