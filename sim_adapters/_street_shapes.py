@@ -94,16 +94,33 @@ def _kept(array: NDArray[Any]) -> NDArray[Any]:
 
 
 _CUBE = np.array([[x, y, z] for z in (-0.5, 0.5) for y in (-0.5, 0.5) for x in (-0.5, 0.5)])
-_SIDES = _CUBE[
-    [[4, 5, 7, 6], [0, 2, 3, 1], [0, 1, 5, 4], [2, 6, 7, 3], [1, 3, 7, 5], [0, 4, 6, 2]]
-]  # (6, 4 corners, 3): top, bottom, front (-y), back (+y), right (+x), left (-x)
+_SIDES = [
+    [4, 5, 7, 6],
+    [0, 2, 3, 1],
+    [0, 1, 5, 4],
+    [2, 6, 7, 3],
+    [1, 3, 7, 5],
+    [0, 4, 6, 2],
+]  # top, bottom, front (-y), back (+y), right (+x), left (-x)
+_NO_BOTTOM = [_SIDES[0], *_SIDES[2:]]
 
 
 def boxes(centres: ArrayLike, sizes: ArrayLike, bottoms: bool = True) -> Mesh:
-    """K boxes with flat faces: centres (k, 3), sizes (k, 3) or (3,)."""
+    """K boxes with flat faces: centres (k, 3), sizes (k, 3) or (3,); coarse sides share corners."""
     middle = np.asarray(centres, dtype=np.float64).reshape(-1, 1, 1, 3)
     extent = np.asarray(sizes, dtype=np.float64).reshape(-1, 1, 1, 3)
-    return quads(middle + (_SIDES if bottoms else _SIDES[[0, 2, 3, 4, 5]]) * extent)
+    if is_coarse():
+        corners = (middle + _CUBE * extent).astype(np.float32).reshape(-1, 3)
+        return Mesh(corners, _box_faces(len(corners) // 8, bottoms))
+    return quads(middle + _CUBE[_SIDES if bottoms else _NO_BOTTOM] * extent)
+
+
+@lru_cache(maxsize=512)
+def _box_faces(count: int, bottoms: bool) -> Faces:
+    sides = np.array(_SIDES if bottoms else _NO_BOTTOM, dtype=np.int32)
+    one = sides[:, [[0, 1, 2], [0, 2, 3]]].reshape(-1, 3)
+    first = 8 * np.arange(count, dtype=np.int32)[:, None, None]
+    return _kept((first + one).reshape(-1, 3))
 
 
 def box(x: float, y: float, z: float, width: float, depth: float, height: float) -> Mesh:
