@@ -125,7 +125,9 @@ class GanStep:
         drawn = [self.average(z, y.expand(EACH, -1), stage) for y in told.to(self.device)]
         true = [self.grid.shrunk(x, stage) for x in real]
         health = Health(
-            steps=self.config.steps, best_coverage=self._state.losses.get(COVERAGE, 0.0)
+            steps=self.config.steps,
+            labelled=bool(self.images.vocabulary),
+            best_coverage=self._state.losses.get(COVERAGE, 0.0),
         )
         ailment = health.examine(step, Probe(torch.stack(drawn).cpu(), torch.stack(true)))
         self._state.losses[COVERAGE] = health.best_coverage

@@ -4,6 +4,7 @@ Coverage: Naeem et al. 2020, "Reliable Fidelity and Diversity Metrics for Genera
 Legend: K = values of y (classes or cells), M = drawn pictures of each, R = true ones of each.
 """
 
+import math
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ NEIGHBOURS = 3  # whose distance is a true picture's neighbourhood
 PATIENCE, FIRST = 0.5, 250  # share of the steps, and steps, before more than numbers is asked for
 SPREAD = 0.15  # of the true pictures' spread: less is one picture over and over
 COVERAGE_KEPT = 0.33  # of the best coverage so far: less is a collapse
+SIGMAS = 3.0  # above chance, from which true pictures count as telling their class
 OBEYED = 0.33  # of the way from chance to what true pictures reach: less is no obedience
 
 
@@ -35,6 +37,7 @@ class Health:
     steps: int  # of the whole training
     obeys: bool = True  # whether the generator is told a y at all
     varies: bool = True  # whether the generator has noise of its own
+    labelled: bool = False  # whether y are classes, which true pictures must show
     learns: bool = True  # step by step, so that early steps are spared; a closed form is not
     best_coverage: float = field(default=0.0)
 
@@ -70,6 +73,14 @@ class Health:
         if not self.obeys or len(real) < 2:
             return None
         chance, best = 1 / len(real), obedience(real, real)
+        if self.labelled and best <= chance + SIGMAS * _error(chance, real):
+            return Ailment(
+                cause="ignores conditions",
+                step=step,
+                sentence=f"true pictures of one class are no more alike than those of different "
+                f"ones ({best:.0%} are nearest to their own, chance {chance:.0%}): see that labels "
+                "belong to their pictures",
+            )
         if best <= 1.5 * chance:  # true pictures of these conditions do not differ at this size
             return None
         now = obedience(drawn, real)
@@ -82,6 +93,11 @@ class Health:
             f"ones {best:.0%}, chance {chance:.0%}: see that labels and conditions belong to their "
             "pictures, and that the network is told them",
         )
+
+
+def _error(share: float, x: Tensor) -> float:
+    """Standard error of a share of the pictures x (K, R, D)."""
+    return math.sqrt(share * (1 - share) / (len(x) * x.shape[1]))
 
 
 def too_early(step: int, steps: int) -> bool:

@@ -51,7 +51,7 @@ class VaeStep:
         self.average = copy.deepcopy(self.net).requires_grad_(False)
         self.optimizer = Adam(self.net.parameters(), config.learning_rate)
         self.run = torch.compile(self.net) if config.compile else self.net
-        self.health = Health(steps=config.steps)
+        self.health = Health(steps=config.steps, labelled=bool(self.images.vocabulary))
 
     @property
     def steps(self) -> int:

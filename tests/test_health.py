@@ -73,6 +73,18 @@ def test_conditions_that_true_pictures_do_not_show_are_not_asked_for() -> None:
     assert Health(steps=STEPS).examine(STEPS, Probe(drawn, alike)) is None
 
 
+def test_classes_that_their_own_pictures_do_not_show_are_shuffled() -> None:
+    shuffled = pictures(0).flatten(0, 1)
+    order = torch.randperm(len(shuffled), generator=torch.Generator().manual_seed(6))
+    mixed = shuffled[order].unflatten(0, (CLASSES, EACH))
+    found = Health(steps=STEPS, labelled=True).examine(STEPS, Probe(mixed, mixed.clone()))
+    assert found is not None
+    assert found.cause == "ignores conditions"
+    assert "see that labels belong to their pictures" in found.sentence
+    assert Health(steps=STEPS).examine(STEPS, Probe(mixed, mixed.clone())) is None
+    assert examine(pictures(1), labelled=True) is None
+
+
 def test_the_sentence_says_what_to_change() -> None:
     found = Health(steps=STEPS).examine(STEPS, Probe(pictures(1).roll(1, dims=0), pictures(0)))
     assert found is not None
