@@ -3,7 +3,8 @@
 Each model learns p(x | class) from MNIST's 60,000 training digits and draws 1,000 of every class. A
 classifier trained on those alone reads the 10,000 real test digits: the classification accuracy
 score (Ravuri & Vinyals 2019), beside that of 10,000 real training digits. The test digits judge;
-what else they were used for stands beside the settings. A model's training is kept and taken up again; so are its pictures.
+what else they were used for stands beside the settings. A model's training is kept and taken up
+again; so are its pictures.
 
 Distances stand beside real against real at the same n. Near copies: RMS distances to the nearest
 training digit as `pipeline.memorisation` has them, 1 % where a generator comes no nearer than real
