@@ -94,7 +94,7 @@ class PcaFit:
         if d * sketch > LARGEST_SKETCH:
             raise ValueError(
                 f"pca holds pictures of {LARGEST_SKETCH // sketch} entries at most with {sketch} "
-                f"columns, got {d} (channels x height x width): set height and width, or fewer "
+                f"columns, got {d} (channels x height x width): set size, or fewer "
                 "components"
             )
         self.scatter_passes = 1 if exact else config.passes

@@ -51,16 +51,20 @@ class TrainedConfig(PartConfig):
     min_frames_per_cell: Positive = 8  # conditions with fewer training frames are refused
 
     device: Device = "auto"  # a GPU where there is one
-    precision: Precision = "auto"  # of training; bf16 where the hardware multiplies in it
     threads: Positive = 1  # of torch; training on another number gives other bytes
-    compile: bool = False  # torch.compile the network for training
     checkpoint_every: Positive = 100  # steps; training is examined as often
-    cache_mb: Positive = 512  # training frames kept in memory
 
     # Settings that no trained byte depends on; a subclass adds its own.
     idle: ClassVar[frozenset[str]] = frozenset(
         {"device", "checkpoint_every", "cache_mb", "min_frames_per_cell"}
     )
+
+
+class GradientConfig(TrainedConfig):
+    """Settings of those that descend a gradient."""
+
+    precision: Precision = "auto"  # of training; bf16 where the hardware multiplies in it
+    compile: bool = False  # torch.compile the network for training
 
 
 class Seen(BaseModel):

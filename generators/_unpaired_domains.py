@@ -7,18 +7,20 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from parhelion.generators._trained import TrainedConfig
+from parhelion.generators._settings import Positive
+from parhelion.generators._trained import GradientConfig
 from parhelion.pipeline.contracts import FrameKey, FrameSet, TrainingData
 from parhelion.pipeline.provenance import Kind
 
 
-class UnpairedConfig(TrainedConfig):
+class UnpairedConfig(GradientConfig):
     """How the domains are chosen; an empty tuple or None chooses nothing."""
 
     from_cells: tuple[str, ...] = ()  # cells of X, such as "clear/day"
     to_cells: tuple[str, ...] = ()  # cells of Y, such as "clear/night"
     from_kind: Kind | None = None  # of X: real, simulated or generated
     to_kind: Kind | None = None  # of Y
+    cache_mb: Positive = 512  # training frames kept in memory
 
 
 class DomainsUnclear(ValueError):

@@ -22,13 +22,8 @@ if TYPE_CHECKING:
 class WholeImageConfig(TrainedConfig):
     """Settings that every generator of whole pictures has."""
 
-    height: Positive | None = None  # of what is learnt and drawn, pixels; None = the first frame's
-    width: Positive | None = None
-
-    @property
-    def size(self) -> tuple[int, int] | None:
-        """(H, W), where both are set."""
-        return None if self.height is None or self.width is None else (self.height, self.width)
+    size: tuple[Positive, Positive] | None = None  # (H, W) pixels; None = the first frame's
+    cache_mb: Positive = 512  # training frames kept in memory
 
 
 class SeenImages(Seen):

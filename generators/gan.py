@@ -18,7 +18,7 @@ from parhelion.generators._settings import (
     Share,
     Weight,
 )
-from parhelion.generators._trained import Learner, Seen, TrainedConfig
+from parhelion.generators._trained import GradientConfig, Learner, Seen, TrainedConfig
 from parhelion.generators._whole_image_generator import (
     SeenImages,
     WholeImageConfig,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
-class GanConfig(WholeImageConfig):
+class GanConfig(WholeImageConfig, GradientConfig):
     """Settings. The defaults suit little pictures and minutes on one CPU core; on a GPU think of 64
     channels, batches of 64 and 100,000 steps.
 

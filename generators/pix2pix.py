@@ -19,7 +19,14 @@ from parhelion.generators._settings import (
     Share,
     Weight,
 )
-from parhelion.generators._trained import Drawn, Fitted, Learner, Trained, TrainedConfig
+from parhelion.generators._trained import (
+    Drawn,
+    Fitted,
+    GradientConfig,
+    Learner,
+    Trained,
+    TrainedConfig,
+)
 from parhelion.pipeline.contracts import CannotHonour, FrameKey, Request, TrainingData
 from parhelion.pipeline.descent import require_layers
 from parhelion.pipeline.pretrained import MOBILENET_SHA256, WeightsMissing, mobilenet_path
@@ -30,7 +37,7 @@ if TYPE_CHECKING:
     from parhelion.generators._spade import SpadeUNet
 
 
-class Pix2PixConfig(TrainedConfig):
+class Pix2PixConfig(GradientConfig):
     """Settings. The defaults suit minutes on one CPU core; on a GPU think of width 64, crops of
     512, batches of 8 and 50,000 steps.
     """
@@ -70,6 +77,7 @@ class Pix2PixConfig(TrainedConfig):
     parent_dropout: Share = 0.25  # crops drawn without their parent, so that p(x | y) is learnt too
     told_dropout: Share = 0.5  # crops whose hour, or physical numbers, are withheld
     ema_decay: Share = 0.995  # of the averaged weights, which draw
+    cache_mb: Positive = 512  # training frames kept in memory
 
     @model_validator(mode="after")
     def _fits(self) -> "Pix2PixConfig":

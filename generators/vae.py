@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parhelion.generators._settings import AboveZero, Positive, Share, Weight
-from parhelion.generators._trained import Learner, TrainedConfig
+from parhelion.generators._trained import GradientConfig, Learner, TrainedConfig
 from parhelion.generators._whole_image_generator import (
     SeenImages,
     WholeImageConfig,
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 READ_AT_ONCE = 128  # frames that are encoded together
 
 
-class VaeConfig(WholeImageConfig):
+class VaeConfig(WholeImageConfig, GradientConfig):
     """Settings. The defaults suit small pictures and minutes on one CPU core; for street frames on
     a GPU think of width 64, levels 5, code_size 256 and 100,000 steps.
     """

@@ -244,5 +244,5 @@ def test_impossible_fits_and_settings_say_what_to_do(digits: list[Frame], tmp_pa
     with pytest.raises(ValueError, match="has not been fitted"):
         Pca(PcaConfig()).encode(digits[:1])
     large = picture_frame(np.zeros((4000, 4000), np.uint8), "large")
-    with pytest.raises(ValueError, match=r"16000000 .*set height and width"):
-        fitted([large, *digits], tmp_path, height=4000, width=4000)
+    with pytest.raises(ValueError, match=r"16000000 .*set size"):
+        fitted([large, *digits], tmp_path, size=(4000, 4000))

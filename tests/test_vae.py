@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from pydantic import ValidationError
 from scipy import stats
 from sklearn.decomposition import PCA
 from torch import Tensor, distributions
@@ -355,3 +356,11 @@ def test_impossible_settings_and_frames_are_refused(part: Vae, digits: list[Fram
         part.encode([])
     with pytest.raises(ValueError, match="has not been fitted"):
         Vae(VaeConfig()).encode(digits[:1])
+
+
+def test_the_size_of_pictures_is_no_other_setting() -> None:
+    """Channels of a network are called width as well: one must not stand for the other."""
+    assert VaeConfig(width=8).size is None
+    assert VaeConfig(size=(24, 16), width=8).size == (24, 16)
+    with pytest.raises(ValidationError, match="height"):
+        VaeConfig(height=24)
