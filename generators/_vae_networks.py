@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from parhelion.generators._gan_networks import ReadY
+from parhelion.generators._read_y import ReadY
 from parhelion.generators._vae_prior import Gaussian, Prior, WholeGaussian
 
 if TYPE_CHECKING:

@@ -15,12 +15,12 @@ from parhelion.generators._gan_networks import (
     EqualLinear,
     GanCritic,
     GanGenerator,
-    ReadY,
     Widths,
     minibatch_deviation,
     pixel_norm,
 )
 from parhelion.generators._gan_step import withheld
+from parhelion.generators._read_y import ReadY
 
 GRID, Y_SIZE, NOISE = Grid.of((16, 16)), 5, 3
 SIZES = [(32, 32), (8, 8), (28, 28), (108, 192), (27, 48), (3, 5), (4, 9)]
