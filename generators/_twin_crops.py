@@ -3,7 +3,7 @@
 Legend: N = batch, H, W = crop in pixels, P = planes of y, D = entries of the condition vector.
 """
 
-from collections import OrderedDict, defaultdict
+from collections import defaultdict
 from dataclasses import dataclass, fields
 from typing import NamedTuple
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from parhelion.generators._conditioning import PHYSICS, Layers, condition_vector, planes
+from parhelion.generators._kept import Kept
 from parhelion.pipeline.contracts import FrameSet, TrainingData
 
 
@@ -86,8 +87,7 @@ class TwinCrops:
         self.crop_px, self.read = crop_px, read
         self.uses_parent, self.strangers = uses_parent, strangers
         self.parent_dropout, self.told_dropout = parent_dropout, told_dropout
-        self._kept: OrderedDict[tuple[bool, int], _View] = OrderedDict()
-        self._room = cache_mb * 2**20
+        self._kept = Kept[_View](cache_mb)
         cells: dict[str, list[int]] = defaultdict(list)
         for i in self._complete(self.reals):
             cells[self.reals.keys[i].conditions.cell].append(i)
@@ -192,14 +192,8 @@ class TwinCrops:
         return picture, planes(layers, side, side)
 
     def _view(self, frames: FrameSet, i: int) -> _View:
-        name = (frames is self.sources, i)
-        if name in self._kept:
-            self._kept.move_to_end(name)
-            return self._kept[name]
-        frame = frames[i]
-        view = _View(frame.image, Layers.of(frame, self.read))
-        self._kept[name] = view
-        self._room -= view.nbytes
-        while self._room < 0 and len(self._kept) > 1:
-            self._room += self._kept.popitem(last=False)[1].nbytes
-        return view
+        def read() -> _View:
+            frame = frames[i]
+            return _View(frame.image, Layers.of(frame, self.read))
+
+        return self._kept.get((frames is self.sources, i), read)
