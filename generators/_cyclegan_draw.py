@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from parhelion.generators.cyclegan import CycleGanConfig
 
 
-def network_of(config: "CycleGanConfig") -> Translator:
+def network_of(config: "CycleGanConfig", grey: bool) -> Translator:
     """The translator that `config` asks for, with torch's current random state."""
     return Translator(
         width=config.width,
@@ -25,6 +25,7 @@ def network_of(config: "CycleGanConfig") -> Translator:
         blocks=config.blocks,
         noise_planes=config.noise_planes,
         sky_size=SKY_SIZE,
+        grey=grey,
     )
 
 

@@ -59,13 +59,21 @@ class Translator(nn.Module):
     """G: x -> x * (1 + a) + b, with maps a and b (N, 3, H, W) of a ResNet, held within -1..1.
 
     The product is taken from black (-1). The last layer starts at zero: G is the identity then.
+    Where both domains are `grey`, so is what it draws.
     """
 
     def __init__(
-        self, *, width: int, levels: int, blocks: int, noise_planes: int, sky_size: int
+        self,
+        *,
+        width: int,
+        levels: int,
+        blocks: int,
+        noise_planes: int,
+        sky_size: int,
+        grey: bool,
     ) -> None:
         super().__init__()
-        self.stride, self.noise_planes = 2**levels, noise_planes
+        self.stride, self.noise_planes, self.grey = 2**levels, noise_planes, grey
         sizes = [width * min(2**i, 4) for i in range(levels + 1)]
         self.first = nn.Conv2d(3 + noise_planes, width, 7, padding=3, padding_mode="replicate")
         self.down = nn.ModuleList(
@@ -92,7 +100,7 @@ class Translator(nn.Module):
             h = functional.relu(normalised(conv(h)))
         a, b = self.last(h).float().chunk(2, dim=1)
         drawn: Tensor = Walled.apply(x + a * (x + 1) + b)
-        return drawn
+        return drawn[:, :1].expand_as(drawn) if self.grey else drawn
 
 
 class PatchJudge(nn.Module):

@@ -58,10 +58,11 @@ class CycleGanStep:
     ) -> None:
         self.config, self.seed, self.device = config, seed, device
         self.X, self.Y = self.crops(data)
+        self.grey = self.X.grey and self.Y.grey
         self.half = bf16_pays(config.precision, device)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed_of("cyclegan.weights", seed))
-            self.G, self.F = network_of(config), network_of(config)
+            self.G, self.F = network_of(config, self.grey), network_of(config, self.grey)
             self.D_X, self.D_Y = (
                 PatchJudge(
                     width=config.critic_width, layers=config.critic_layers, sky_size=SKY_SIZE
@@ -120,8 +121,8 @@ class CycleGanStep:
         return self.average
 
     def seen(self, seen: Seen) -> Seen:
-        """`seen` with the cells of parents that it learnt to carry."""
-        return seen.model_copy(update={"parents": tuple(self.X.cells)})
+        """`seen` with the cells of parents that it learnt to carry, and in which colours."""
+        return seen.model_copy(update={"parents": tuple(self.X.cells), "grey": self.grey})
 
     def examine(self, step: int) -> Ailment | None:
         """Whether the averaged G draws many pictures of the domain and the sky asked for."""
@@ -221,9 +222,17 @@ class CycleGanStep:
     def _score(self, critic: PatchJudge, x: Tensor, sky: Tensor, chance: torch.Generator) -> Tensor:
         draw = _diff_augment.draw(self.config.augment, len(x), chance)
         seen, _ = _diff_augment.augmented(x, x[:, :0], draw)
+        seen = self._noisy(seen, chance)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
             scores: Tensor = critic(seen, sky)
         return scores.float()
+
+    def _noisy(self, x: Tensor, chance: torch.Generator) -> Tensor:
+        """X as a critic sees it."""
+        if not self.config.critic_noise:
+            return x
+        noise = torch.randn(x.shape, generator=chance).to(x.device)
+        return x + self.config.critic_noise * noise
 
 
 def _backpropagate(loss: Tensor) -> None:

@@ -3,7 +3,7 @@
 Legend: N = crops, H, W = pixels, S = entries of the sky vector.
 """
 
-from collections import OrderedDict, defaultdict
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from parhelion.generators._conditioning import WORDS_SIZE, condition_vector
+from parhelion.generators._kept import Kept
 from parhelion.generators._unpaired_domains import Domain
-from parhelion.generators._whole_images import scaled
+from parhelion.generators._whole_images import all_grey, scaled
 from parhelion.pipeline.conditions import Conditions, Weather
 from parhelion.pipeline.frame import Frame
 
@@ -79,13 +80,13 @@ class DomainCrops:
         answer: Answer | None = None,
     ) -> None:
         self.frames, self.crop_px, self.flips = domain.frames, crop_px, flips
+        self.grey = all_grey(domain.frames, domain.rows)
         self._answer = answer
         cells: dict[str, list[int]] = defaultdict(list)
         for i in domain.rows:
             cells[domain.frames.keys[i].conditions.cell].append(i)
         self.cells = {cell: np.array(cells[cell]) for cell in sorted(cells)}
-        self._kept: OrderedDict[int, _View] = OrderedDict()
-        self._room = cache_mb * 2**20
+        self._kept = Kept[_View](cache_mb)
 
     def batch(self, n: int, random: np.random.Generator) -> Crops:
         """N crops; equal generators give equal crops."""
@@ -132,13 +133,8 @@ class DomainCrops:
         return window(view.image).transpose(2, 0, 1), answer
 
     def _view(self, i: int) -> _View:
-        if i in self._kept:
-            self._kept.move_to_end(i)
-            return self._kept[i]
-        frame = self.frames[i]
-        view = _View(frame.image, self._answer(frame) if self._answer else None)
-        self._kept[i] = view
-        self._room -= view.nbytes
-        while self._room < 0 and len(self._kept) > 1:
-            self._room += self._kept.popitem(last=False)[1].nbytes
-        return view
+        def read() -> _View:
+            frame = self.frames[i]
+            return _View(frame.image, self._answer(frame) if self._answer else None)
+
+        return self._kept.get(i, read)

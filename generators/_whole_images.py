@@ -5,6 +5,7 @@ Y = entries of a y vector: K of the class, then those of the conditions.
 """
 
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import cv2
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from parhelion.generators._conditioning import CONDITION_SIZE, condition_vector
 from parhelion.pipeline.conditions import Conditions
-from parhelion.pipeline.contracts import CannotHonour, TrainingData
+from parhelion.pipeline.contracts import CannotHonour, FrameSet, TrainingData
 from parhelion.pipeline.frame import Image, ImageLabel
 
 GREY_SAMPLE = 64  # pictures looked at to tell whether all are grey
@@ -40,8 +41,7 @@ class WholeImages:
             raise ValueError("nothing to learn from: the training data hold no frame to imitate")
         self.vocabulary = _vocabulary(data)
         self.size = size or self.frames[0].size  # (H, W)
-        sample = np.linspace(0, len(self) - 1, min(len(self), GREY_SAMPLE)).astype(int).tolist()
-        self.channels = 1 if all(_is_grey(self.frames[i].image) for i in sample) else 3
+        self.channels = 1 if all_grey(self.frames, range(len(self))) else 3
         self._room = cache_mb * 2**20 // (self.channels * self.size[0] * self.size[1])
         self._kept: dict[int, NDArray[np.uint8]] = {}
         self._told: dict[tuple[int, Conditions], NDArray[np.float32]] = {}
@@ -134,9 +134,13 @@ def pixels_of(image: Image, size: tuple[int, int], channels: int) -> NDArray[np.
 
 
 def y_vector(
-    label: ImageLabel | None, conditions: Conditions, vocabulary: tuple[str, ...]
+    label: ImageLabel | None,
+    conditions: Conditions,
+    vocabulary: tuple[str, ...],
+    hidden: frozenset[str] = frozenset(),
 ) -> NDArray[np.float32]:
-    """(Y,) float32: the class one-hot (all zero where none is told), then the conditions.
+    """(Y,) float32: the class one-hot (all zero where none is told), then the conditions, of which
+    those named in `hidden` count as unknown.
 
     Raises CannotHonour for a class of another vocabulary.
     """
@@ -149,7 +153,7 @@ def y_vector(
                 f"classes {vocabulary}"
             )
         told[label.index] = 1.0
-    return np.concatenate([told, condition_vector(conditions)])
+    return np.concatenate([told, condition_vector(conditions, hidden)])
 
 
 def scaled(levels: NDArray[np.uint8]) -> Tensor:
@@ -167,6 +171,12 @@ def to_image(x: Tensor) -> Image:
     """(C, H, W) in -1..1 -> (H, W, 3) uint8."""
     levels = ((x.detach().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
     return np.ascontiguousarray(levels.expand(3, -1, -1).permute(1, 2, 0).cpu().numpy())
+
+
+def all_grey(frames: FrameSet, rows: Sequence[int]) -> bool:
+    """Whether a sample of these frames is grey."""
+    sample = np.linspace(0, len(rows) - 1, min(len(rows), GREY_SAMPLE)).astype(int).tolist()
+    return all(_is_grey(frames[rows[i]].image) for i in sample)
 
 
 def _is_grey(image: Image) -> bool:

@@ -55,6 +55,9 @@ class CycleGanConfig(UnpairedConfig):
     identity_weight: Weight = 1.5  # 0.5 lambda (section 5.2); 0 spares a third of the time
     pool_size: Count = 50  # pictures that a critic is shown again; 0 = none
     augment: tuple[Augmentation, ...] = ("translation",)  # of what the critics see
+    # Pictures of flat black and white never overlap with others, and a critic that is certain moves
+    # nobody: noise on all it sees makes them overlap (Sonderby et al. 2017, section 2).
+    critic_noise: Weight = 0.0  # its standard deviation; black to white is 2
     ema_decay: Share = 0.995  # of the averaged weights, which draw
 
     @model_validator(mode="after")
@@ -75,6 +78,7 @@ class SeenDomains(Seen):
     """What is known about both domains."""
 
     parents: tuple[str, ...] = ()  # cells of X
+    grey: bool = False  # whether both are
 
 
 class CycleGan(Trained):
@@ -100,7 +104,7 @@ class CycleGan(Trained):
     def network(self, seen: Any) -> "Translator":
         from parhelion.generators._cyclegan_draw import network_of
 
-        return network_of(self.config)
+        return network_of(self.config, seen.grey)
 
     def learnt(self, data: TrainingData) -> Sequence[FrameKey]:
         """The frames of Y."""

@@ -358,4 +358,27 @@ def test_settings_that_cannot_be_are_refused() -> None:
 
 
 def test_without_noise_it_is_the_papers_function_of_its_parent() -> None:
-    assert network_of(TINY.model_copy(update={"noise_planes": 0})).first.in_channels == 3
+    quiet = TINY.model_copy(update={"noise_planes": 0})
+    assert network_of(quiet, grey=False).first.in_channels == 3
+
+
+def test_grey_domains_are_carried_in_grey(data: TrainingData, tmp_path: Path) -> None:
+    def grey(frame: Frame) -> Frame:
+        return replace(frame, image=np.repeat(frame.image[..., :1], 3, axis=2))
+
+    assert data.target is not None
+    ours = TrainingData(
+        source=FrameList([grey(frame) for frame in data.source]),
+        target=FrameList([grey(frame) for frame in data.target]),
+    )
+    part = CycleGan(TINY)
+    part.fit(ours, tmp_path, seed=1)
+    image = drawn_of(part, make_frame(0)).image
+    assert (image == image[..., :1]).all()
+
+
+def test_what_critics_see_is_as_noisy_as_asked(data: TrainingData) -> None:
+    x = torch.zeros(8, 3, 32, 32)
+    for noise in (0.0, 0.3):
+        seen = step_of(data, critic_noise=noise)._noisy(x, torch.Generator().manual_seed(1))
+        assert float(seen.std()) == pytest.approx(noise, rel=0.05)
