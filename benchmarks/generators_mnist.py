@@ -185,10 +185,10 @@ def distance_figures(name: str, pictures: Sequence[Image], work: Path) -> Figure
 def copy_figures(name: str, pictures: Sequence[Image]) -> Figures:
     """Drawn pictures that are nearer to a training digit than 99 % of the test digits are."""
     training = thumbnails(frame.image for frame in mnist("train"))
-    unseen, _ = to_training(thumbnails(f.image for f in mnist("test")[:TIMED]), training)
+    unseen = to_training(thumbnails(f.image for f in mnist("test")[:TIMED]), training)
     found = nearness(thumbnails(pictures[:TIMED]), training, unseen)
-    note = f"nearest training digit: median {np.median(found.distances):.1f} grey levels, "
-    note += f"of test digits {np.median(unseen):.1f}"
+    note = f"nearest training digit: median {np.median(found.drawn.distances):.1f} grey levels, "
+    note += f"of test digits {np.median(unseen.distances):.1f}"
     low, high = found.interval
     return {
         f"{name}: near copies": Figure(

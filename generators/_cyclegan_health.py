@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from parhelion.generators._health import SIDE, Probe, obedience, too_early
+from parhelion.generators._health import FIRST, SIDE, Probe, obedience
 from parhelion.pipeline.contracts import Ailment
 from parhelion.pipeline.seeds import rng, seed_of
 
@@ -32,8 +32,9 @@ def ailment_of(step: "CycleGanStep", done: int) -> Ailment | None:
     drawn = [step.average(x, y.sky, step.noise(x, noise)) for y in real]
     probe = Probe(torch.stack(drawn).cpu(), torch.stack([y.x for y in real]).cpu())
     found = step.health.examine(done, probe)
-    if found is not None or too_early(done, step.config.steps):
+    if found is not None or done < max(step.config.steps, FIRST):
         return found
+    # Only at the end: who stands still by half of the steps may yet move.
     return standstill(x.cpu(), probe.real[0], probe.drawn[0], done)
 
 
