@@ -169,10 +169,11 @@ class TrainingState:
             )
         for name, optimizer in self.optimizers.items():
             prefix, moments = f"optimizer.{name}.", dict[int, dict[str, Tensor]]()
+            weights = [p for group in optimizer.param_groups for p in group["params"]]
             for key, value in tensors.items():
                 if key.startswith(prefix):
                     i, entry = key.removeprefix(prefix).split(".")
-                    moments.setdefault(int(i), {})[entry] = value
+                    moments.setdefault(int(i), {})[entry] = _laid_out_as(weights[int(i)], value)
             groups = optimizer.state_dict()["param_groups"]
             optimizer.load_state_dict({"state": moments, "param_groups": groups})
 
@@ -236,6 +237,14 @@ def _running(means: Losses, losses: Losses) -> Losses:
         for name, loss in losses.items()
     }
     return means | news
+
+
+def _laid_out_as(weight: Tensor, moment: Tensor) -> Tensor:
+    """The moment in the memory layout of its weight, as an optimizer makes it; a file has none.
+
+    In another layout the same sums are rounded otherwise, and a resumed training goes elsewhere.
+    """
+    return torch.empty_like(weight).copy_(moment) if moment.shape == weight.shape else moment
 
 
 def _json_or_none(path: Path) -> dict[str, Any] | None:

@@ -88,6 +88,25 @@ def test_the_last_step_is_examined_too(tmp_path: Path) -> None:
     assert (state.step, state.ailment) == (10, None)
 
 
+def test_moments_come_back_in_the_layout_of_their_weights(tmp_path: Path) -> None:
+    """A file knows no layout, and the same sums in another are rounded otherwise."""
+
+    def fresh() -> TrainingState:
+        conv = nn.Conv2d(4, 3, 3).to(memory_format=torch.channels_last)
+        return TrainingState({"conv": conv}, {"conv": torch.optim.Adam(conv.parameters())})
+
+    state, again = fresh(), fresh()
+    state.networks["conv"](torch.ones(1, 4, 5, 5)).sum().backward()
+    state.optimizers["conv"].step()
+    state.save(tmp_path, "a fit")
+    assert again.restore(tmp_path, "a fit")
+    kept, found = (s.optimizers["conv"].state_dict()["state"] for s in (state, again))
+    for i, moments in kept.items():
+        for name, moment in moments.items():
+            assert torch.equal(found[i][name], moment)
+            assert found[i][name].stride() == moment.stride()
+
+
 def test_a_loss_may_be_large_if_it_always_was() -> None:
     assert divergence({"a": 9000.0}, {}, 0) is None
     assert divergence({"a": 9000.0}, {"a": 8000.0}, 5) is None
