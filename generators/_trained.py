@@ -152,6 +152,15 @@ class Trained(ABC):
     def drawn(self, request: Request, fitted: Fitted) -> Drawn:
         """One picture, drawn alone. Raises CannotHonour."""
 
+    def drawn_together(self, requests: Sequence[Request], fitted: Fitted) -> Sequence[Drawn]:
+        """The pictures of `at_once` requests or fewer; none may depend on its neighbours."""
+        return [self.drawn(request, fitted) for request in requests]
+
+    @property
+    def at_once(self) -> int:
+        """How many requests are drawn together."""
+        return 1
+
     def rests_on(self) -> tuple[str, ...]:
         """What trained bytes depend on beside settings, data, seed and numerics."""
         return ()
@@ -229,9 +238,9 @@ class Trained(ABC):
         )
 
     def generate(self, requests: Sequence[Request]) -> Iterator[Frame]:
-        """One frame per request, each drawn alone. Raises CannotHonour."""
-        for request in requests:
-            yield self._frame(request)
+        """One frame per request. Raises CannotHonour."""
+        for first in range(0, len(requests), self.at_once):
+            yield from self._frames(requests[first : first + self.at_once])
 
     def save(self, folder: Path) -> None:
         """Weights as safetensors, the rest as JSON. Raises ValueError before fit."""
@@ -269,19 +278,24 @@ class Trained(ABC):
         made._fitted = made._draws_with(network, seen)
         return made
 
-    def _frame(self, request: Request) -> Frame:
+    def _frames(self, requests: Sequence[Request]) -> Iterator[Frame]:
         from parhelion.pipeline.training import torch_threads
 
-        refused = self.refusal(request.conditions) or self.unsupported(request)
+        refusals = (self.refusal(r.conditions) or self.unsupported(r) for r in requests)
+        refused = next(filter(None, refusals), None)
         if refused or self._fitted is None:
             raise CannotHonour(refused)
         with torch_threads(self.config.threads):
-            drawn = self.drawn(request, self._fitted)
+            pictures = self.drawn_together(requests, self._fitted)
+        for request, drawn in zip(requests, pictures, strict=True):
+            yield self._frame(request, drawn, self._fitted)
+
+    def _frame(self, request: Request, drawn: Drawn, fitted: Fitted) -> Frame:
         step = generator_step(
             self.NAME,
             self.VERSION,
             self.config,
-            checkpoint_sha256=self._fitted.checkpoint_sha256,
+            checkpoint_sha256=fitted.checkpoint_sha256,
             drawn=drawn.parameters,
         )
         return descend(

@@ -55,7 +55,8 @@ class WholeImageGenerator(Trained):
         from parhelion.generators._whole_images import y_vector
 
         y = y_vector(label, conditions, seen.vocabulary)
-        if label is not None and (refused := self._unseen(label, seen)):
+        needed = self.config.min_frames_per_cell
+        if label is not None and (refused := unseen_class(self.NAME, label, seen, needed)):
             raise CannotHonour(refused)
         return y
 
@@ -90,11 +91,13 @@ class WholeImageGenerator(Trained):
             x = self.sample(fitted.network, seen, y, request.seed)
         return Drawn(image=to_image(x), y=Annotation(label=label))
 
-    def _unseen(self, label: ImageLabel, seen: SeenImages) -> str | None:
-        name, needed = label.vocabulary[label.index], self.config.min_frames_per_cell
-        if (frames := seen.frames_per_class.get(name, 0)) < needed:
-            return (
-                f"{self.NAME} saw {frames} training frames of class {name} and draws it from "
-                f"{needed} on (min_frames_per_cell): add frames of it"
-            )
-        return None
+
+def unseen_class(name: str, label: ImageLabel, seen: SeenImages, needed: int) -> str | None:
+    """Why the generator `name` cannot draw this class; None where it saw enough pictures of it."""
+    word = label.vocabulary[label.index]
+    if (frames := seen.frames_per_class.get(word, 0)) < needed:
+        return (
+            f"{name} saw {frames} training frames of class {word} and draws it from {needed} on "
+            "(min_frames_per_cell): add frames of it"
+        )
+    return None

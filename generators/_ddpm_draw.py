@@ -1,0 +1,176 @@
+"""Drawing with a trained denoiser: several pictures at once, each from a seed of its own.
+
+A batch is always `draw_batch` pictures large, the last one repeated where there are fewer: a
+picture's bytes then depend on its own request alone.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from parhelion.generators._conditioning import CONDITION_SIZE, PLANES, Layers, planes
+from parhelion.generators._ddpm_bound import nats
+from parhelion.generators._denoiser import Denoiser, Told
+from parhelion.generators._noise_levels import sampling_levels
+from parhelion.generators._sampling import WAYS, Denoise, Fresh, steps_of
+from parhelion.generators._tiles import Window, blended
+from parhelion.generators._whole_images import pixels_of, scaled, to_image, y_vector
+from parhelion.pipeline.conditions import Conditions
+from parhelion.pipeline.contracts import Request
+from parhelion.pipeline.frame import Annotation, Frame, Image
+from parhelion.pipeline.seeds import seed_of
+
+if TYPE_CHECKING:
+    from parhelion.generators.ddpm import DdpmConfig, SeenFrames
+
+Size = tuple[int, int]
+
+
+def denoiser_of(config: "DdpmConfig", seen: "SeenFrames") -> Denoiser:
+    """The network that `config` asks for, with torch's current random state."""
+    return Denoiser(
+        channels=seen.channels,
+        beside=PLANES if seen.layers else 0,
+        y_size=len(seen.vocabulary) + CONDITION_SIZE,
+        patch=config.patch,
+        width=config.width,
+        multiples=config.multiples,
+        depth=config.depth,
+        attention=config.attention,
+    )
+
+
+def pictures(
+    network: Denoiser,
+    requests: Sequence[Request],
+    layouts: Sequence[Annotation],
+    config: "DdpmConfig",
+    seen: "SeenFrames",
+) -> list[Image]:
+    """One picture for each request and its y, those of one size drawn together."""
+    sizes = [y.size if seen.layers else seen.size for y in layouts]
+    of_size: dict[Size, list[int]] = defaultdict(list)
+    for i, size in enumerate(sizes):
+        of_size[size].append(i)
+    drawn: dict[int, Image] = {}
+    for size, rows in of_size.items():
+        full = rows + rows[-1:] * (config.draw_batch - len(rows))
+        told = told_of(
+            [requests[i].conditions for i in full], [layouts[i] for i in full], size, seen
+        )
+        x = sampled(network, told, size, config, seen.size, [requests[i].seed for i in full])
+        drawn |= {i: to_image(x[place]) for place, i in enumerate(rows)}
+    return [drawn[i] for i in range(len(requests))]
+
+
+def told_of(
+    conditions: Sequence[Conditions], layouts: Sequence[Annotation], size: Size, seen: "SeenFrames"
+) -> Told:
+    """What the network is told. Raises CannotHonour for classes of another vocabulary."""
+    vectors = [
+        y_vector(y.label, sky, seen.vocabulary) for sky, y in zip(conditions, layouts, strict=True)
+    ]
+    read = frozenset(seen.layers)
+    beside = (
+        [planes(Layers.of(y, read), *size) for y in layouts]
+        if read
+        else [np.zeros((0, *size), dtype=np.float32)] * len(layouts)
+    )
+    return Told(
+        torch.from_numpy(np.stack(vectors)),
+        torch.from_numpy(np.stack(beside)),
+        torch.ones(len(layouts)),
+    )
+
+
+@torch.inference_mode()
+def sampled(
+    network: Denoiser,
+    told: Told,
+    size: Size,
+    config: "DdpmConfig",
+    tile: Size,
+    seeds: Sequence[int],
+    calls: int | None = None,
+) -> Tensor:
+    """Pictures (N, C, H, W), about -1..1, of what is told, their noise from `seeds`.
+
+    They are continued by their last row and column to a multiple of the network's stride.
+    """
+    device = next(network.parameters()).device
+    height, width = size
+    pad = (0, -width % network.stride, 0, -height % network.stride)
+    if told.beside.shape[1]:
+        told = told._replace(beside=functional.pad(told.beside, pad, mode="replicate"))
+    else:
+        told = told._replace(beside=told.beside.new_zeros(len(seeds), 0, height, width))
+    shape = (network.channels, height + pad[3], width + pad[1])
+    fresh = noise_from([seed_of("ddpm.draw", seed) for seed in seeds], shape, device)
+    levels = sampling_levels(steps_of(config.sampler, calls or config.calls))
+    denoise = guided(network, told.to(device), config.guidance, tile)
+    x = WAYS[config.sampler](denoise, float(levels[0]) * fresh(), levels, fresh)
+    return x[:, :, :height, :width]
+
+
+@torch.inference_mode()
+def bits(
+    network: Denoiser,
+    frames: Sequence[Frame],
+    layouts: Sequence[Annotation],
+    config: "DdpmConfig",
+    seen: "SeenFrames",
+    seed: int,
+) -> float:
+    """Mean bits per grey level of frames of the size that was learnt, by the bound."""
+    device, sums = next(network.parameters()).device, 0.0
+    for first in range(0, len(frames), config.draw_batch):
+        some = slice(first, first + config.draw_batch)
+        pixels = [pixels_of(frame.image, seen.size, seen.channels) for frame in frames[some]]
+        x = scaled(np.stack(pixels)).to(device)
+        told = told_of([f.conditions for f in frames[some]], layouts[some], seen.size, seen)
+        chance = torch.Generator().manual_seed(seed_of("ddpm.bound", seed, first))
+        found = nats(network, x, told.to(device), config.bound_levels, chance)
+        sums -= float(found.sum()) / (x[0].numel() * math.log(2))
+    return sums / len(frames)
+
+
+def noise_from(seeds: Sequence[int], shape: tuple[int, int, int], device: torch.device) -> Fresh:
+    """Unit noise (N, *shape), picture by picture from its own seed; further with every call."""
+    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+
+    def fresh() -> Tensor:
+        noise = torch.stack([torch.randn(shape, generator=g) for g in generators])
+        return noise.to(device, memory_format=torch.channels_last)
+
+    return fresh
+
+
+def guided(network: Denoiser, told: Told, guidance: float, tile: Size) -> Denoise:
+    """D(x; sigma, y) pushed away from D(x; sigma) (Ho and Salimans 2022, equation 6).
+
+    `guidance` 1 is the plain conditional network. Pictures larger than `tile` are seen in windows.
+    """
+    everywhere = torch.ones_like(told.heard, dtype=torch.bool)
+
+    def denoise(x: Tensor, sigma: float) -> Tensor:
+        levels = torch.full((len(x),), sigma, device=x.device)
+
+        def window(part: Tensor, place: Window) -> Tensor:
+            rows, columns = place
+            here = told._replace(beside=told.beside[:, :, rows, columns])
+            heard: Tensor = network(part, levels, here)
+            if guidance == 1:
+                return heard
+            unheard = network(part, levels, here.silenced(everywhere))
+            pushed: Tensor = unheard + guidance * (heard - unheard)
+            return pushed
+
+        return blended(window, x, tile)
+
+    return denoise

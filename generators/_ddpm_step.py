@@ -1,0 +1,145 @@
+"""One step of a denoiser's training: noise of a random level is put on crops and taken off again.
+
+Karras et al. 2022, equation 8. Now and then nothing is told, so that guidance has its other half.
+Legend: N = crops of a batch, K = cells of conditions, M = crops drawn under each.
+"""
+
+import copy
+from typing import TYPE_CHECKING, get_args
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Adam
+
+from parhelion.generators._annotated_crops import AnnotatedCrops, Crops
+from parhelion.generators._ddpm_draw import denoiser_of, sampled
+from parhelion.generators._denoiser import Told
+from parhelion.generators._health import Health, Probe, too_early
+from parhelion.generators._noise_levels import loss_weight, training_levels
+from parhelion.generators._pix2pix_step import left_of_rate
+from parhelion.generators._settings import Layer
+from parhelion.generators._trained import Seen
+from parhelion.generators.ddpm import SeenFrames
+from parhelion.pipeline.contracts import Ailment, TrainingData
+from parhelion.pipeline.seeds import rng, seed_of
+from parhelion.pipeline.training import (
+    Losses,
+    TrainingState,
+    average_into,
+    half_precision,
+    on_device,
+)
+
+if TYPE_CHECKING:
+    from parhelion.generators.ddpm import DdpmConfig
+
+K, M = 4, 12
+COVERAGE = "best coverage"
+EXAMINED_AT = 8  # calls: enough to see classes and conditions
+MEASURED = 512  # y vectors by which y is scaled
+
+
+class DdpmStep:
+    """Network, optimizer and loss of one fit; call it with the step's number."""
+
+    def __init__(
+        self, config: "DdpmConfig", data: TrainingData, seed: int, device: torch.device
+    ) -> None:
+        self.config, self.seed, self.device = config, seed, device
+        self.crops = AnnotatedCrops(
+            data,
+            crop=config.crop,
+            read=layers_of(config, data),
+            told_dropout=config.told_dropout,
+            cache_mb=config.cache_mb,
+        )
+        self.known = SeenFrames(layers=tuple(sorted(self.crops.read)), **self.crops.whole.known)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed_of("ddpm.weights", seed))
+            self.D = denoiser_of(config, self.known)
+        self.D.read_y.measure(self.crops.told(MEASURED, rng("ddpm.measure", seed)))
+        on_device(self.D, device)
+        self.average = copy.deepcopy(self.D).requires_grad_(False)
+        self.optimizer = Adam(self.D.parameters(), config.learning_rate)
+        self.network = torch.compile(self.D) if config.compile else self.D
+        self._state = TrainingState({"D": self.D, "average": self.average}, {"D": self.optimizer})
+
+    @property
+    def steps(self) -> int:
+        return self.config.steps
+
+    def state(self) -> TrainingState:
+        """What a checkpoint of this fit holds."""
+        return self._state
+
+    def result(self) -> nn.Module:
+        """The averaged network."""
+        return self.average
+
+    def seen(self, seen: Seen) -> Seen:
+        """`seen` with what the training frames are."""
+        return seen.model_copy(update={**self.crops.whole.known, "layers": self.known.layers})
+
+    def __call__(self, step: int) -> Losses:
+        c = self.config
+        left = left_of_rate(step / c.steps, c.steady_share)
+        self.optimizer.param_groups[0]["lr"] = left * c.learning_rate
+        self.optimizer.zero_grad(set_to_none=True)
+        total = 0.0
+        for part in range(c.accumulate):
+            crops = self.crops.batch(c.batch_size, rng("ddpm.batch", self.seed, step, part))
+            chance = torch.Generator().manual_seed(seed_of("ddpm.noise", self.seed, step, part))
+            loss = self.loss(crops, chance) / c.accumulate
+            loss.backward()  # type: ignore[no-untyped-call]
+            total += float(loss.detach())
+        self.optimizer.step()
+        average_into(self.average, self.D, c.ema_decay, step)
+        return {"denoising": total}
+
+    def loss(self, crops: Crops, chance: torch.Generator) -> Tensor:
+        """Mean of lambda(sigma) |D(x + sigma n; sigma, y) - x|^2 over the batch."""
+        n = len(crops.x)
+        x = crops.x.to(self.device, memory_format=torch.channels_last)
+        sigma = training_levels(n, chance).to(self.device)
+        noise = torch.randn(crops.x.shape, generator=chance).to(self.device)
+        silent = torch.rand(n, generator=chance) < self.config.silence
+        told = self.told(crops).silenced(silent).to(self.device)
+        with half_precision(self.config.precision, self.device):
+            drawn = self.network(x + sigma[:, None, None, None] * noise, sigma, told)
+        apart: Tensor = (drawn - x).square().mean(dim=(1, 2, 3))
+        return (loss_weight(sigma) * apart).mean()
+
+    def told(self, crops: Crops) -> Told:
+        """What the network is told of crops."""
+        return Told(crops.y, crops.planes, torch.ones(len(crops.x)))
+
+    def examine(self, step: int) -> Ailment | None:
+        """Whether the averaged network draws many pictures of what is asked for."""
+        if too_early(step, self.config.steps):
+            return None
+        cells = self.crops.of_cells(K, M, rng("ddpm.examine", self.seed))
+        size = self.crops.size
+        drawn = [
+            sampled(self.average, self.told(crops), size, self.config, size, range(M), EXAMINED_AT)
+            for crops in cells
+        ]
+        real = torch.stack([crops.x for crops in cells])
+        health = Health(
+            steps=self.config.steps,
+            labelled=bool(self.known.vocabulary),
+            best_coverage=self._state.losses.get(COVERAGE, 0.0),
+        )
+        ailment = health.examine(step, Probe(torch.stack(drawn).cpu(), real))
+        self._state.losses[COVERAGE] = health.best_coverage
+        return ailment
+
+
+def layers_of(config: "DdpmConfig", data: TrainingData) -> frozenset[Layer]:
+    """The layers of y that are read: those that are named, or those that every frame has."""
+    if config.layers is not None:
+        return frozenset(config.layers)
+    frames = data.target if data.target is not None else data.source
+    if not len(frames):
+        return frozenset()
+    there = frozenset[str].intersection(*(key.layers for key in frames.keys))
+    return frozenset(layer for layer in get_args(Layer) if layer in there)

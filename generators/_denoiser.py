@@ -1,0 +1,105 @@
+"""The network of every diffusion generator: D(x; sigma, y), the mean clean picture.
+
+A U-Net of diffusers inside the scales of `_noise_levels`. It is told the level, a y vector (class
+and conditions) and, as planes beside the noisy picture, what has a place: layers of y, or another
+picture. Told nothing it is D(x; sigma), which guidance needs (Ho and Salimans 2022). Squares of
+`patch` pixels are put behind each other first, after Hoogeboom, Heek, Salimans 2023 (section 3.2):
+most of the time goes where pictures are large.
+
+Legend: N = batch, C = channels of a picture, B = of what stands beside it, H, W = pixels, Y =
+entries of a y vector, E = of the embedding.
+"""
+
+from typing import Any, NamedTuple
+
+import torch
+from diffusers import UNet2DModel
+from torch import Tensor, nn
+from torch.nn.functional import pixel_shuffle, pixel_unshuffle
+
+from parhelion.generators._noise_levels import scales
+from parhelion.generators._read_y import ReadY
+
+GROUP = 8  # channels normalised together
+READ = 16  # channels that what stands beside the picture is read into
+
+
+class Told(NamedTuple):
+    """What a denoiser is told about N pictures."""
+
+    vector: Tensor  # (N, Y)
+    beside: Tensor  # (N, B, H, W); B may be 0
+    heard: Tensor  # (N,) 1, or 0 where nothing is told
+
+    def silenced(self, where: Tensor) -> "Told":
+        """Nothing told where `where` (N,) is true."""
+        return self._replace(heard=self.heard * (~where).float())
+
+    def to(self, device: torch.device) -> "Told":
+        """On a device, what has a place with channels last."""
+        beside = self.beside.to(device, memory_format=torch.channels_last)
+        return Told(self.vector.to(device), beside, self.heard.to(device))
+
+
+class Denoiser(nn.Module):
+    """D of equation 7 (Karras et al. 2022). An untrained one gives c_skip x."""
+
+    def __init__(
+        self,
+        *,
+        channels: int,
+        beside: int,
+        y_size: int,
+        patch: int,
+        width: int,
+        multiples: tuple[int, ...],
+        depth: int,
+        attention: bool,
+    ) -> None:
+        super().__init__()
+        self.channels, self.patch = channels, patch
+        self.stride = patch * 2 ** (len(multiples) - 1)
+        squared = patch**2
+        embedding = 4 * width
+        self.read_y = ReadY(y_size)
+        self.embed = nn.Sequential(
+            nn.Linear(y_size + 1, embedding), nn.SiLU(), nn.Linear(embedding, embedding)
+        )
+        self.read_beside = nn.Conv2d(beside * squared, READ, 3, padding=1) if beside else None
+        attends = [False] * (len(multiples) - 1) + [attention]  # at the smallest size only
+        unet: Any = UNet2DModel  # untyped
+        self.unet: nn.Module = unet(
+            in_channels=channels * squared + (READ if beside else 0),
+            out_channels=channels * squared,
+            block_out_channels=tuple(width * multiple for multiple in multiples),
+            down_block_types=tuple("AttnDownBlock2D" if a else "DownBlock2D" for a in attends),
+            up_block_types=tuple("AttnUpBlock2D" if a else "UpBlock2D" for a in attends[::-1]),
+            layers_per_block=depth,
+            attention_head_dim=GROUP,
+            norm_num_groups=GROUP,
+            add_attention=attention,
+            resnet_time_scale_shift="scale_shift",
+            class_embed_type="identity",
+        )
+        for parameter in self.unet.get_submodule("conv_out").parameters():
+            nn.init.zeros_(parameter)
+
+    def forward(self, x: Tensor, sigma: Tensor, told: Told) -> Tensor:
+        """Clean pictures (N, C, H, W) float32 of noisy ones at levels (N,).
+
+        H and W are multiples of `stride`.
+        """
+        c = scales(sigma)
+        seen = pixel_unshuffle(x * _over(c.into), self.patch)
+        if self.read_beside is not None:
+            beside = pixel_unshuffle(told.beside * _over(told.heard), self.patch)
+            seen = torch.cat([seen, self.read_beside(beside)], dim=1)
+        vector = self.read_y(told.vector) * told.heard[:, None]
+        embedded = self.embed(torch.cat([vector, told.heard[:, None]], dim=1))
+        F = pixel_shuffle(self.unet(seen, c.noise, class_labels=embedded).sample, self.patch)
+        drawn: Tensor = _over(c.skip) * x + _over(c.out) * F.float()
+        return drawn
+
+
+def _over(c: Tensor) -> Tensor:
+    return c[:, None, None, None]

@@ -1,0 +1,260 @@
+"""Laws of `ddpm`: what it learns, what it is told, how it draws, what it bounds."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import make_frame
+from digit_frames import WORDS, digit_frame, digit_frames, label
+from torch import Tensor
+
+from parhelion.generators._annotated_crops import AnnotatedCrops
+from parhelion.generators._conditioning import PLANES
+from parhelion.generators._ddpm_bound import nats, prior, reconstruction
+from parhelion.generators._ddpm_draw import guided
+from parhelion.generators._ddpm_step import DdpmStep, layers_of
+from parhelion.generators._denoiser import Told
+from parhelion.generators._noise_levels import SMALLEST, scales
+from parhelion.generators._twin_crops import LacksLayers
+from parhelion.generators.ddpm import Ddpm, DdpmConfig
+from parhelion.pipeline.conditions import Conditions, Weather
+from parhelion.pipeline.contracts import CannotHonour, Request, TrainingData
+from parhelion.pipeline.frame import Annotation, Frame
+from parhelion.pipeline.frame_list import FrameList
+from parhelion.pipeline.seeds import rng
+from parhelion.pipeline.training import torch_threads, train
+
+TINY = DdpmConfig(
+    patch=1,
+    width=8,
+    multiples=(1, 1),
+    attention=False,
+    batch_size=2,
+    steps=4,
+    learning_rate=1e-2,
+    calls=3,
+    draw_batch=2,
+    min_frames_per_cell=2,
+    checkpoint_every=2,
+)
+DAY = Conditions(weather=Weather.CLEAR, hour=12)
+DIGITS = TrainingData(source=FrameList(digit_frames(12)))
+STREETS = TrainingData(source=FrameList([make_frame(i, conditions=DAY) for i in range(4)]))
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> Ddpm:
+    part = Ddpm(TINY)
+    part.fit(DIGITS, tmp_path_factory.mktemp("digits"), seed=1)
+    return part
+
+
+@pytest.fixture(scope="module")
+def streets(tmp_path_factory: pytest.TempPathFactory) -> Ddpm:
+    part = Ddpm(TINY.model_copy(update={"crop": (16, 24)}))
+    part.fit(STREETS, tmp_path_factory.mktemp("streets"), seed=1)
+    return part
+
+
+def of_class(index: int, seed: int = 3) -> Request:
+    return Request(conditions=Conditions(), seed=seed, annotation=Annotation(label=label(index)))
+
+
+def image(part: Ddpm, request: Request) -> np.ndarray:
+    return next(iter(part.generate([request]))).image
+
+
+def step_of(data: TrainingData, **changes: object) -> DdpmStep:
+    return DdpmStep(TINY.model_copy(update=changes), data, 1, torch.device("cpu"))
+
+
+def test_layers_are_those_that_all_frames_have() -> None:
+    assert layers_of(TINY, DIGITS) == frozenset()
+    assert layers_of(TINY, STREETS) == {"stencil", "instances", "depth", "emissive"}
+    poor = replace(make_frame(9, conditions=DAY), depth=None)
+    mixed = TrainingData(source=FrameList([*STREETS.source, poor]))
+    assert layers_of(TINY, mixed) == {"stencil", "instances", "emissive"}
+    asked = TINY.model_copy(update={"layers": ("stencil",)})
+    assert layers_of(asked, STREETS) == {"stencil"}
+    with pytest.raises(LacksLayers, match="each of 12 training frames lacks one of stencil"):
+        DdpmStep(asked, DIGITS, 1, torch.device("cpu"))
+
+
+def test_crops_and_their_planes_show_the_same_window() -> None:
+    def painted(frame: Frame) -> Frame:
+        assert frame.stencil is not None
+        return replace(frame, image=np.repeat(frame.stencil[..., None] * 20, 3, axis=2))
+
+    data = TrainingData(source=FrameList([painted(frame) for frame in STREETS.source]))
+    crops = AnnotatedCrops(
+        data, crop=(16, 24), read=frozenset({"stencil"}), told_dropout=0, cache_mb=1
+    )
+    batch = crops.batch(6, rng(1))
+    assert batch.x.shape == (6, 1, 16, 24)  # painted grey
+    assert batch.planes.shape == (6, PLANES, 16, 24)
+    for picture, planes in zip(batch.x[:, 0], batch.planes, strict=True):
+        classes = planes.argmax(dim=0)
+        pairs = {
+            (int(c), float(v)) for c, v in zip(classes.flatten(), picture.flatten(), strict=True)
+        }
+        assert len(pairs) == len({c for c, _ in pairs}) == len({v for _, v in pairs})
+
+
+def test_an_untrained_network_gives_the_scaled_noisy_picture() -> None:
+    step = step_of(DIGITS)
+    x, sigma = torch.randn(3, 1, 16, 16), torch.tensor([0.01, 0.5, 20.0])
+    told = step.told(step.crops.batch(3, rng(2)))
+    found = step.D(x, sigma, told)
+    torch.testing.assert_close(found, scales(sigma).skip[:, None, None, None] * x)
+
+
+def test_the_loss_is_equation_8() -> None:
+    """An untrained D = c_skip x makes it the mean of known squares."""
+    step = step_of(DIGITS, precision="fp32", silence=0.0)
+    crops = step.crops.batch(2, rng(3))
+    found = step.loss(crops, torch.Generator().manual_seed(4))
+    chance = torch.Generator().manual_seed(4)
+    sigma = (-1.2 + 1.2 * torch.randn(2, generator=chance)).exp()
+    noise = torch.randn(crops.x.shape, generator=chance)
+    wanted = 0.0
+    for x, n, s in zip(crops.x, noise, sigma, strict=True):
+        drawn = 0.25 / (s**2 + 0.25) * (x + s * n)
+        wanted += float((s**2 + 0.25) / (s * 0.5) ** 2 * ((drawn - x) ** 2).mean()) / 2
+    assert float(found.detach()) == pytest.approx(wanted, rel=1e-4)
+
+
+def test_what_is_not_told_makes_no_difference() -> None:
+    step = step_of(STREETS)
+    for k in range(3):
+        step(k)
+    a, b = (step.told(step.crops.batch(2, rng(k))) for k in (5, 6))
+    x, sigma = torch.randn(2, 3, 32, 48), torch.ones(2)
+    nobody = torch.ones(2, dtype=torch.bool)
+    with torch.inference_mode():
+        assert not torch.equal(step.D(x, sigma, a), step.D(x, sigma, b))
+        assert torch.equal(
+            step.D(x, sigma, a.silenced(nobody)), step.D(x, sigma, b.silenced(nobody))
+        )
+
+
+def test_guidance_1_is_the_conditional_model_and_others_lie_on_its_line() -> None:
+    step = step_of(DIGITS)
+    for k in range(3):
+        step(k)
+    told = step.told(step.crops.batch(2, rng(7)))
+    x = torch.randn(2, 1, 16, 16)
+    with torch.inference_mode():
+        heard = step.D(x, torch.full((2,), 0.7), told)
+        zero, one, three = (guided(step.D, told, w, (16, 16))(x, 0.7) for w in (0.0, 1.0, 3.0))
+    assert torch.equal(one, heard)
+    torch.testing.assert_close(three, zero + 3 * (one - zero))
+    assert not torch.equal(zero, one)
+
+
+def test_classes_are_kept_and_strange_ones_refused(digits: Ddpm, tmp_path: Path) -> None:
+    frame = next(iter(digits.generate([of_class(1)])))
+    assert frame.label == label(1)
+    assert frame.size == (16, 16)
+    assert (frame.image == frame.image[..., :1]).all()  # as grey as its training pictures
+    rare = TrainingData(source=FrameList([*digit_frames(8)[::3], digit_frame(50, 1)]))
+    part = Ddpm(TINY)
+    part.fit(rare, tmp_path, seed=1)
+    with pytest.raises(CannotHonour, match="saw 1 training frames of class middle"):
+        image(part, of_class(WORDS.index("middle")))
+
+
+def test_a_layout_is_kept_and_drawn_at_its_own_size(streets: Ddpm) -> None:
+    assert streets.needs == {"stencil", "instances", "depth", "emissive"}
+    for width, height in ((24, 16), (50, 30)):  # one window; several, and no multiple of the stride
+        parent = make_frame(7, width, height, conditions=DAY)
+        frame = next(iter(streets.generate([Request(conditions=DAY, seed=1, parent=parent)])))
+        assert frame.size == (height, width)
+        assert frame.objects == parent.objects
+        assert parent.stencil is not None
+        assert frame.stencil is not None
+        assert np.array_equal(frame.stencil, parent.stencil)
+
+
+def test_pictures_do_not_depend_on_how_many_are_drawn_together(digits: Ddpm) -> None:
+    requests = [of_class(i % 3, seed=i) for i in range(5)]
+    together = [frame.image for frame in digits.generate(requests)]
+    for request, picture in zip(requests, together, strict=True):
+        assert np.array_equal(image(digits, request), picture)
+
+
+@pytest.mark.parametrize("stop_at", [1, 2, 3])
+def test_stopped_and_resumed_it_learns_the_same(stop_at: int, tmp_path: Path) -> None:
+    whole = Ddpm(TINY).fit(STREETS, tmp_path / "whole", seed=2)
+    with torch_threads(TINY.threads):
+        step = DdpmStep(TINY, STREETS, 2, torch.device("cpu"))
+        train(
+            step.state(),
+            step,
+            steps=stop_at,
+            folder=tmp_path / "halves",
+            digest=Ddpm(TINY)._fit_digest(STREETS, 2),
+            checkpoint_every=1,
+        )
+    halves = Ddpm(TINY).fit(STREETS, tmp_path / "halves", seed=2)
+    assert whole.checkpoint_sha256 == halves.checkpoint_sha256
+
+
+def test_settings_of_drawing_do_not_make_another_fit() -> None:
+    asked = TINY.model_copy(update={"guidance": 2.0, "calls": 9, "sampler": "heun"})
+    assert Ddpm(asked)._fit_digest(DIGITS, 1) == Ddpm(TINY)._fit_digest(DIGITS, 1)
+    other = TINY.model_copy(update={"silence": 0.2})
+    assert Ddpm(other)._fit_digest(DIGITS, 1) != Ddpm(TINY)._fit_digest(DIGITS, 1)
+
+
+def test_settings_that_cannot_be_are_refused() -> None:
+    with pytest.raises(ValueError, match="width must be a multiple of 8, got 12"):
+        DdpmConfig(width=12)
+    with pytest.raises(ValueError, match="crop must be multiples of 8"):
+        DdpmConfig(patch=2, multiples=(1, 2, 2), crop=(60, 128))
+
+
+class BestOfGaussian(torch.nn.Module):
+    """E[clean | x] for pixels that are normal about nought with spread 0.2: the best denoiser."""
+
+    def forward(self, x: Tensor, sigma: Tensor, told: Told) -> Tensor:
+        kept = 0.2**2 / (0.2**2 + sigma**2)
+        return kept[:, None, None, None] * x
+
+
+def test_the_bound_lies_a_little_below_a_density_that_is_known() -> None:
+    """For Gaussian pixels the best denoiser is known; it knows no grey levels, which costs."""
+    random = np.random.default_rng(8)
+    levels = np.clip(np.round((random.normal(0, 0.2, (16, 1, 24, 24)) + 1) * 127.5), 0, 255)
+    x = torch.from_numpy(levels / 127.5 - 1).float()
+    told = Told(torch.zeros(16, 0), torch.zeros(16, 0, 24, 24), torch.ones(16))
+    found = nats(BestOfGaussian(), x, told, 64, torch.Generator().manual_seed(9))  # type: ignore[arg-type]
+    per_level = math.log(2 / 255) - 0.5 * math.log(2 * math.pi * 0.2**2)
+    wanted = per_level * x[0].numel() - (x.square().flatten(1).sum(dim=1) / (2 * 0.2**2))
+    bits = float((found - wanted).mean()) / (x[0].numel() * math.log(2))
+    assert -0.15 < bits < 0
+
+
+def test_a_grey_level_behind_little_noise_is_nearly_certain() -> None:
+    x = torch.tensor([-1.0, -1.0 + 2 / 255, 0.4 / 127.5 * 2, 1.0])[None, None, None]
+    x = ((x + 1) * 127.5).round() / 127.5 - 1
+    clear = reconstruction(x, x)
+    assert 0 <= float(clear) < 0.01
+    one_off = reconstruction(x, x + 2 / 255)
+    assert float(one_off) == pytest.approx(4 * (2 / 255 / SMALLEST) ** 2 / 2, rel=0.3)
+    assert float(prior(x)) == pytest.approx(float(x.square().sum()) / (2 * 80**2))
+
+
+def test_bits_of_frames_are_finite_and_the_same_again(digits: Ddpm, streets: Ddpm) -> None:
+    frames = digit_frames(3, first=70)
+    bits, kind = digits.bits_per_dimension(frames, seed=1)
+    assert kind == "bound"
+    assert 0 < bits < 12
+    assert digits.bits_per_dimension(frames, seed=1) == (bits, "bound")
+    assert digits.bits_per_dimension(frames, seed=2)[0] != bits
+    assert streets.bits_per_dimension([make_frame(8, conditions=DAY)], seed=1)[0] > 0
+    dark = Conditions(weather=Weather.CLEAR, hour=1)
+    with pytest.raises(CannotHonour, match="night"):
+        streets.bits_per_dimension([make_frame(8, conditions=dark)], seed=1)

@@ -1,0 +1,177 @@
+"""Laws of noise levels, samplers and tiles, on denoisers that are known in closed form."""
+
+import math
+from collections.abc import Callable
+from itertools import pairwise
+
+import diffusers
+import pytest
+import torch
+from scipy import stats
+from torch import Tensor
+
+from parhelion.generators._noise_levels import (
+    LARGEST,
+    SIGMA_DATA,
+    SMALLEST,
+    loss_weight,
+    sampling_levels,
+    scales,
+    training_levels,
+)
+from parhelion.generators._sampling import WAYS, Sampler, ddim, posterior, steps_of
+from parhelion.generators._tiles import blended, windows
+
+MEANS, SPREAD = torch.tensor([-0.6, 0.5]), 0.08  # two hills of equal weight
+NAMES = tuple(WAYS)
+
+
+def mixture(x: Tensor, sigma: float) -> Tensor:
+    """E[clean | x] where pixels are one of two hills: the best denoiser there is."""
+    wide = SPREAD**2 + sigma**2
+    far = x[..., None] - MEANS
+    share = torch.softmax(-(far**2) / (2 * wide), dim=-1)
+    clean = MEANS + SPREAD**2 / wide * far
+    return (share * clean).sum(dim=-1)
+
+
+def noise(seed: int, *shape: int) -> Callable[[], Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    return lambda: torch.randn(shape, generator=generator, dtype=torch.float64)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_sampler_reaches_the_moments_of_a_known_distribution(name: Sampler) -> None:
+    fresh = noise(1, 4, 1, 64, 64)
+    levels = sampling_levels(200)
+    x = WAYS[name](mixture, LARGEST * fresh(), levels, fresh).flatten()
+    assert float(x.mean()) == pytest.approx(float(MEANS.mean()), abs=0.02)
+    right = x > 0
+    assert float(right.double().mean()) == pytest.approx(0.5, abs=0.02)
+    for hill, where in zip(MEANS, (~right, right), strict=True):
+        assert float(x[where].mean()) == pytest.approx(float(hill), abs=0.01)
+        assert float(x[where].std()) == pytest.approx(SPREAD, rel=0.06)
+    assert stats.kurtosis(x[right]) == pytest.approx(0, abs=0.15)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "ancestral"])
+def test_more_calls_come_closer_to_the_limit(name: Sampler) -> None:
+    """At fixed noise those without fresh noise converge, those of second order faster."""
+    start = LARGEST * noise(2, 64, 1, 8, 8)()
+    limit = WAYS["heun"](mixture, start, sampling_levels(2000), noise(0, 1))
+    far = [
+        float((WAYS[name](mixture, start, sampling_levels(n), noise(0, 1)) - limit).abs().mean())
+        for n in (20, 40, 80)
+    ]
+    order = 1 if name == "ddim" else 2
+    assert far[0] > far[1] > far[2]
+    assert math.log2(far[1] / far[2]) > 0.7 * order
+
+
+@pytest.mark.parametrize(
+    ("name", "scheduler"),
+    [
+        ("ddim", diffusers.EDMEulerScheduler(sigma_min=SMALLEST, sigma_max=LARGEST)),
+        (
+            "dpmpp",
+            diffusers.EDMDPMSolverMultistepScheduler(
+                sigma_min=SMALLEST, sigma_max=LARGEST, sigma_data=SIGMA_DATA
+            ),
+        ),
+    ],
+)
+def test_samplers_walk_as_those_of_diffusers(name: Sampler, scheduler: object) -> None:
+    """Their schedulers ask for F of equation 7; ours for D. Everything else is theirs."""
+    start = LARGEST * noise(3, 2, 1, 8, 8)()
+    scheduler.set_timesteps(12)  # type: ignore[attr-defined]
+    x, levels = start, scheduler.sigmas.double()  # type: ignore[attr-defined]
+    for i, t in enumerate(scheduler.timesteps):  # type: ignore[attr-defined]
+        scheduler.scale_model_input(x, t)  # type: ignore[attr-defined]
+        c = scales(levels[i])
+        F = (mixture(x, float(levels[i])) - c.skip * x) / c.out
+        x = scheduler.step(F, t, x).prev_sample  # type: ignore[attr-defined]
+    ours = WAYS[name](mixture, start, levels, noise(0, 1))
+    torch.testing.assert_close(ours, x.double(), rtol=1e-4, atol=1e-4)
+
+
+def test_levels_are_those_of_diffusers() -> None:
+    scheduler = diffusers.EDMEulerScheduler(sigma_min=SMALLEST, sigma_max=LARGEST)
+    scheduler.set_timesteps(18)
+    torch.testing.assert_close(sampling_levels(18), scheduler.sigmas, rtol=1e-4, atol=1e-6)
+
+
+def test_the_forward_process_has_the_mean_and_variance_of_its_posterior() -> None:
+    """Noise to `below` and then to sigma; back by the posterior of the true picture: the same."""
+    n, sigma, below, clean = 200_000, 1.3, 0.4, torch.full((200_000,), 0.3, dtype=torch.float64)
+    fresh = noise(4, n)
+    x = clean + sigma * fresh()
+    back = posterior(clean, x, sigma, below, fresh)
+    assert float(back.mean()) == pytest.approx(0.3, abs=0.005)
+    assert float(back.std()) == pytest.approx(below, rel=0.01)
+    joint = torch.stack([x, back]).cov()[0, 1]
+    assert float(joint) == pytest.approx(below**2, rel=0.05)  # as in x = (x at below) + more noise
+
+
+def test_inversion_finds_the_noise_that_a_picture_comes_from() -> None:
+    picture = (MEANS[torch.arange(64) % 2]).double().reshape(1, 1, 8, 8) + 0.02
+    levels = sampling_levels(400)[:-1]
+    found = ddim(mixture, picture, levels.flip(0), noise(0, 1))
+    assert float(found.std()) > LARGEST / 10
+    again = ddim(mixture, found, levels, noise(0, 1))
+    torch.testing.assert_close(again, picture, rtol=0, atol=0.01)
+
+
+def test_scales_keep_input_and_task_at_unit_variance() -> None:
+    """Karras et al. 2022, equations 114 to 131: for data of variance SIGMA_DATA squared."""
+    sigma = torch.logspace(-2.5, 1.5, 9, dtype=torch.float64)
+    generator = torch.Generator().manual_seed(5)
+    clean = SIGMA_DATA * torch.randn(9, 100_000, generator=generator, dtype=torch.float64)
+    noisy = clean + sigma[:, None] * torch.randn(9, 100_000, generator=generator).double()
+    c = scales(sigma)
+    seen = c.into[:, None] * noisy
+    task = (clean - c.skip[:, None] * noisy) / c.out[:, None]
+    torch.testing.assert_close(seen.std(dim=1), torch.ones(9).double(), rtol=0.02, atol=0)
+    torch.testing.assert_close(task.std(dim=1), torch.ones(9).double(), rtol=0.02, atol=0)
+    torch.testing.assert_close(loss_weight(sigma), 1 / c.out**2)
+    assert scales(torch.tensor([SMALLEST, LARGEST])).noise.tolist() == pytest.approx([0, 1000])
+
+
+def test_training_meets_the_levels_of_table_1() -> None:
+    sigma = training_levels(100_000, torch.Generator().manual_seed(6)).log()
+    assert float(sigma.mean()) == pytest.approx(-1.2, abs=0.02)
+    assert float(sigma.std()) == pytest.approx(1.2, abs=0.02)
+
+
+def test_calls_are_counted() -> None:
+    for name in NAMES:
+        for calls in (1, 7, 15):
+            asked: list[float] = []
+
+            def counting(x: Tensor, sigma: float, asked: list[float] = asked) -> Tensor:
+                asked.append(sigma)
+                return mixture(x, sigma)
+
+            fresh = noise(7, 1, 1, 2, 2)
+            WAYS[name](counting, fresh(), sampling_levels(steps_of(name, calls)), fresh)
+            assert len(asked) == calls
+
+
+def test_windows_cover_evenly_and_share_a_quarter() -> None:
+    for size in ((32, 64), (32, 65), (40, 200), (100, 64)):
+        seen = torch.zeros(size)
+        for rows, columns in windows(size, (32, 64)):
+            assert seen[rows, columns].shape == (32, 64)
+            seen[rows, columns] += 1
+        assert bool((seen > 0).all())
+    (rows, columns), *more = windows((32, 64), (32, 64))
+    assert not more
+    assert (rows, columns) == (slice(0, 32), slice(0, 64))
+    starts = [place[1].start for place in windows((32, 200), (32, 64))]
+    assert max(b - a for a, b in pairwise(starts)) <= 48
+
+
+def test_what_every_pixel_says_alone_is_the_same_in_windows() -> None:
+    x = noise(8, 2, 1, 40, 200)()
+    whole = blended(lambda part, place: mixture(part, 0.5), x, (40, 200))
+    tiles = blended(lambda part, place: mixture(part, 0.5), x, (32, 64))
+    torch.testing.assert_close(tiles, whole, rtol=1e-6, atol=1e-6)
