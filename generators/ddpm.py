@@ -175,10 +175,18 @@ class Ddpm(Trained):
         return bits(self._fitted.network, sized, layouts, self.config, seen, seed), "bound"
 
     def _layout(self, request: Request) -> Annotation:
-        """The y that is drawn, and kept: what the network reads, and what lies on it."""
+        """The y that is drawn, and kept: what the network reads, and nothing that it does not."""
+        label = request.y.label if request.y is not None else None
         if not self.needs:
-            return Annotation(label=request.y.label if request.y is not None else None)
-        return require_layers(self.NAME, request.y, self.needs)
+            return Annotation(label=label)
+        y = require_layers(self.NAME, request.y, self.needs)
+        return Annotation(
+            label=label,
+            label_space=y.label_space if "stencil" in self.needs else frozenset(),
+            objects=y.objects if "instances" in self.needs else (),
+            camera=y.camera,
+            **{layer: getattr(y, layer) for layer in self.needs},
+        )
 
 
 PART = Ddpm

@@ -178,6 +178,14 @@ def test_a_layout_is_kept_and_drawn_at_its_own_size(streets: Ddpm) -> None:
         assert np.array_equal(frame.stencil, parent.stencil)
 
 
+def test_layers_that_it_did_not_read_are_not_kept(tmp_path: Path) -> None:
+    part = Ddpm(TINY.model_copy(update={"layers": ("stencil",)}))
+    part.fit(STREETS, tmp_path, seed=1)
+    request = Request(conditions=DAY, seed=1, parent=make_frame(7, conditions=DAY))
+    frame = next(iter(part.generate([request])))
+    assert frame.layers == {"stencil", "camera"}
+
+
 def test_pictures_do_not_depend_on_how_many_are_drawn_together(digits: Ddpm) -> None:
     requests = [of_class(i % 3, seed=i) for i in range(5)]
     together = [frame.image for frame in digits.generate(requests)]
