@@ -17,7 +17,7 @@ from torch.nn import functional
 from parhelion.generators._conditioning import CONDITION_SIZE, PLANES, Layers, planes
 from parhelion.generators._ddpm_bound import nats
 from parhelion.generators._denoiser import Denoiser, Told
-from parhelion.generators._noise_levels import sampling_levels
+from parhelion.generators._noise_levels import LARGEST, sampling_levels
 from parhelion.generators._sampling import WAYS, Denoise, Fresh, steps_of
 from parhelion.generators._tiles import Window, blended
 from parhelion.generators._whole_images import pixels_of, scaled, to_image, y_vector
@@ -52,21 +52,35 @@ def pictures(
     layouts: Sequence[Annotation],
     config: "DdpmConfig",
     seen: "SeenFrames",
+    start: float | None = None,
 ) -> list[Image]:
-    """One picture for each request and its y, those of one size drawn together."""
-    sizes = [y.size if seen.layers else seen.size for y in layouts]
+    """One picture for each request and its y, those of one size drawn together.
+
+    With a level to `start` at they begin as their parents' pictures under so much noise.
+    """
+    sizes = [
+        request.parent.size if start and request.parent else y.size if seen.layers else seen.size
+        for request, y in zip(requests, layouts, strict=True)
+    ]
     of_size: dict[Size, list[int]] = defaultdict(list)
     for i, size in enumerate(sizes):
         of_size[size].append(i)
     drawn: dict[int, Image] = {}
     for size, rows in of_size.items():
         full = rows + rows[-1:] * (config.draw_batch - len(rows))
-        told = told_of(
-            [requests[i].conditions for i in full], [layouts[i] for i in full], size, seen
-        )
-        x = sampled(network, told, size, config, seen.size, [requests[i].seed for i in full])
+        some = [requests[i] for i in full]
+        told = told_of([r.conditions for r in some], [layouts[i] for i in full], size, seen)
+        begin = None if start is None else (parents(some, seen), start)
+        seeds = [request.seed for request in some]
+        x = sampled(network, told, size, config, seen.size, seeds, begin=begin)
         drawn |= {i: to_image(x[place]) for place, i in enumerate(rows)}
     return [drawn[i] for i in range(len(requests))]
+
+
+def parents(requests: Sequence[Request], seen: "SeenFrames") -> Tensor:
+    """The parents' pictures (N, C, H, W) in -1..1, as the network reads pictures."""
+    images = [request.parent.image for request in requests if request.parent is not None]
+    return scaled(np.stack([pixels_of(i, i.shape[:2], seen.channels) for i in images]))
 
 
 def told_of(
@@ -97,24 +111,27 @@ def sampled(
     config: "DdpmConfig",
     tile: Size,
     seeds: Sequence[int],
+    *,
     calls: int | None = None,
+    begin: tuple[Tensor, float] | None = None,
 ) -> Tensor:
     """Pictures (N, C, H, W), about -1..1, of what is told, their noise from `seeds`.
 
-    They are continued by their last row and column to a multiple of the network's stride.
+    They begin as noise, or as clean pictures (N, C, H, W) under noise of a level. All is continued
+    by its last row and column to a multiple of the network's stride.
     """
     device = next(network.parameters()).device
     height, width = size
     pad = (0, -width % network.stride, 0, -height % network.stride)
+    clean, largest = begin or (torch.zeros(len(seeds), network.channels, *size), LARGEST)
+    clean = functional.pad(clean, pad, mode="replicate").to(device)
+    beside = told.beside.new_zeros(len(seeds), 0, *clean.shape[2:])
     if told.beside.shape[1]:
-        told = told._replace(beside=functional.pad(told.beside, pad, mode="replicate"))
-    else:
-        told = told._replace(beside=told.beside.new_zeros(len(seeds), 0, height, width))
-    shape = (network.channels, height + pad[3], width + pad[1])
-    fresh = noise_from([seed_of("ddpm.draw", seed) for seed in seeds], shape, device)
-    levels = sampling_levels(steps_of(config.sampler, calls or config.calls))
-    denoise = guided(network, told.to(device), config.guidance, tile)
-    x = WAYS[config.sampler](denoise, float(levels[0]) * fresh(), levels, fresh)
+        beside = functional.pad(told.beside, pad, mode="replicate")
+    fresh = noise_from([seed_of("ddpm.draw", seed) for seed in seeds], clean.shape[1:], device)
+    levels = sampling_levels(steps_of(config.sampler, calls or config.calls), largest)
+    denoise = guided(network, told._replace(beside=beside).to(device), config.guidance, tile)
+    x = WAYS[config.sampler](denoise, clean + largest * fresh(), levels, fresh)
     return x[:, :, :height, :width]
 
 
@@ -140,12 +157,12 @@ def bits(
     return sums / len(frames)
 
 
-def noise_from(seeds: Sequence[int], shape: tuple[int, int, int], device: torch.device) -> Fresh:
+def noise_from(seeds: Sequence[int], shape: Sequence[int], device: torch.device) -> Fresh:
     """Unit noise (N, *shape), picture by picture from its own seed; further with every call."""
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
 
     def fresh() -> Tensor:
-        noise = torch.stack([torch.randn(shape, generator=g) for g in generators])
+        noise = torch.stack([torch.randn(*shape, generator=g) for g in generators])
         return noise.to(device, memory_format=torch.channels_last)
 
     return fresh

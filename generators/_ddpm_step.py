@@ -120,7 +120,15 @@ class DdpmStep:
         cells = self.crops.of_cells(K, M, rng("ddpm.examine", self.seed))
         size = self.crops.size
         drawn = [
-            sampled(self.average, self.told(crops), size, self.config, size, range(M), EXAMINED_AT)
+            sampled(
+                self.average,
+                self.told(crops),
+                size,
+                self.config,
+                size,
+                range(M),
+                calls=EXAMINED_AT,
+            )
             for crops in cells
         ]
         real = torch.stack([crops.x for crops in cells])

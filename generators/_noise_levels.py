@@ -60,3 +60,9 @@ def sampling_levels(n: int, largest: float = LARGEST) -> Tensor:
     share = torch.arange(n) / (n - 1)
     high, low = largest ** (1 / RHO), SMALLEST ** (1 / RHO)
     return torch.cat([(high + share * (low - high)) ** RHO, torch.zeros(1)])
+
+
+def level_at(strength: float) -> float:
+    """The level where a walk of evenly crowded levels begins: 0 at no noise, 1 at LARGEST."""
+    high, low = LARGEST ** (1 / RHO), SMALLEST ** (1 / RHO)
+    return float((low + strength * (high - low)) ** RHO)

@@ -197,6 +197,13 @@ class Trained(ABC):
                 )
         return None
 
+    @property
+    def whole_fit(self) -> Fitted:
+        """What was learnt. Raises ValueError before fit."""
+        if self._fitted is None:
+            raise ValueError(f"{self.NAME} has learnt nothing yet: fit it first")
+        return self._fitted
+
     def fit(
         self, data: TrainingData, workdir: Path, seed: int, progress: Progress = silent
     ) -> FitReport:

@@ -40,6 +40,17 @@ TINY: dict[str, dict[str, Any]] = {
         "draw_batch": 2,
         "min_frames_per_cell": 2,
     },
+    "sdedit": {
+        "patch": 1,
+        "width": 8,
+        "multiples": (1, 1),
+        "attention": False,
+        "batch_size": 2,
+        "steps": 2,
+        "calls": 2,
+        "draw_batch": 2,
+        "min_frames_per_cell": 2,
+    },
     "dfi": {
         "network": "mobilenet",
         "k": 2,

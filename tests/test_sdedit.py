@@ -1,0 +1,91 @@
+"""Laws of `sdedit`: how much of the parent is left, and whose weights draw."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import make_frame
+
+from parhelion.generators._noise_levels import LARGEST, SMALLEST, level_at
+from parhelion.generators.ddpm import Ddpm, DdpmConfig
+from parhelion.generators.sdedit import Sdedit, SdeditConfig
+from parhelion.pipeline.conditions import Conditions, Weather
+from parhelion.pipeline.contracts import CannotHonour, Request, TrainingData
+from parhelion.pipeline.frame import Frame
+from parhelion.pipeline.frame_list import FrameList
+
+DAY = Conditions(weather=Weather.CLEAR, hour=12)
+TINY = {
+    "patch": 1,
+    "width": 8,
+    "multiples": (1, 1),
+    "attention": False,
+    "batch_size": 2,
+    "steps": 2,
+    "calls": 4,
+    "draw_batch": 2,
+    "min_frames_per_cell": 2,
+}
+STREETS = TrainingData(source=FrameList([make_frame(i, conditions=DAY) for i in range(4)]))
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A `ddpm`, fitted and saved."""
+    folder = tmp_path_factory.mktemp("ddpm")
+    part = Ddpm(DdpmConfig(**TINY))  # type: ignore[arg-type]
+    part.fit(STREETS, folder / "fit", seed=1)
+    part.save(folder / "saved")
+    return folder / "saved"
+
+
+def over(trained: Path, strength: float) -> Sdedit:
+    part = Sdedit(SdeditConfig(**{**TINY, "trained": str(trained), "strength": strength}))
+    part.fit(STREETS, trained / "unused", seed=1)
+    return part
+
+
+def drawn(part: Ddpm, parent: Frame, seed: int = 1) -> Frame:
+    return next(iter(part.generate([Request(conditions=DAY, seed=seed, parent=parent)])))
+
+
+def test_the_less_noise_the_more_of_the_parent(trained: Path) -> None:
+    parent = make_frame(9, conditions=DAY)
+    far = [
+        np.abs(drawn(over(trained, s), parent).image.astype(float) - parent.image).mean()
+        for s in (0.01, 0.3, 0.6)
+    ]
+    assert far[0] < 2  # grey levels
+    assert far[0] < far[1] < far[2]
+
+
+def test_levels_run_from_none_to_all() -> None:
+    assert level_at(0) == pytest.approx(SMALLEST)
+    assert level_at(1) == pytest.approx(LARGEST)
+    assert level_at(0.3) < level_at(0.6)
+
+
+def test_a_saved_ddpm_lends_its_weights_and_nothing_is_trained(trained: Path) -> None:
+    part = over(trained, 0.5)
+    report = part.fit(STREETS, trained / "unused", seed=1)
+    assert report.steps == 0
+    assert report.checkpoint_sha256 == Ddpm.load(trained).whole_fit.checkpoint_sha256
+    assert not (trained / "unused").exists()
+    frame = drawn(part, make_frame(9, conditions=DAY))
+    assert frame.provenance.steps[-1].checkpoint_sha256 == report.checkpoint_sha256
+
+
+def test_at_full_strength_it_is_the_ddpm_but_for_a_trace_of_the_parent(trained: Path) -> None:
+    part, plain = over(trained, 1.0), Ddpm.load(trained)
+    parent = make_frame(9, conditions=DAY)
+    apart = np.abs(drawn(part, parent).image.astype(float) - drawn(plain, parent).image)
+    assert np.median(apart) < 8
+
+
+def test_without_a_picture_it_cannot_start(trained: Path) -> None:
+    part, parent = over(trained, 0.5), make_frame(9, conditions=DAY)
+    with pytest.raises(CannotHonour, match="give a parent, or use ddpm"):
+        list(part.generate([Request(conditions=DAY, seed=1, annotation=parent)]))
+    with pytest.raises(CannotHonour, match="depth"):
+        drawn(part, replace(parent, depth=None))
