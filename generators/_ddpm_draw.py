@@ -6,7 +6,7 @@ picture's bytes then depend on its own request alone.
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +18,7 @@ from parhelion.generators._conditioning import CONDITION_SIZE, PLANES, Layers, p
 from parhelion.generators._ddpm_bound import nats
 from parhelion.generators._denoiser import Denoiser, Told
 from parhelion.generators._noise_levels import LARGEST, sampling_levels
-from parhelion.generators._sampling import WAYS, Denoise, Fresh, steps_of
+from parhelion.generators._sampling import WAYS, Denoise, Fresh, Sampler, steps_of
 from parhelion.generators._tiles import Window, blended
 from parhelion.generators._whole_images import pixels_of, scaled, to_image, y_vector
 from parhelion.pipeline.conditions import Conditions
@@ -27,12 +27,13 @@ from parhelion.pipeline.frame import Annotation, Frame, Image
 from parhelion.pipeline.seeds import seed_of
 
 if TYPE_CHECKING:
-    from parhelion.generators.ddpm import DdpmConfig, SeenFrames
+    from parhelion.generators._denoiser_config import DenoiserConfig, SeenFrames
 
 Size = tuple[int, int]
+Walk = Callable[[Denoise, Fresh], Tensor]  # from noise to pictures (N, C, H, W)
 
 
-def denoiser_of(config: "DdpmConfig", seen: "SeenFrames") -> Denoiser:
+def denoiser_of(config: "DenoiserConfig", seen: "SeenFrames") -> Denoiser:
     """The network that `config` asks for, with torch's current random state."""
     return Denoiser(
         channels=seen.channels,
@@ -50,37 +51,37 @@ def pictures(
     network: Denoiser,
     requests: Sequence[Request],
     layouts: Sequence[Annotation],
-    config: "DdpmConfig",
+    config: "DenoiserConfig",
     seen: "SeenFrames",
-    start: float | None = None,
+    walk_of: Callable[[Sequence[Request]], Walk],
 ) -> list[Image]:
-    """One picture for each request and its y, those of one size drawn together.
-
-    With a level to `start` at they begin as their parents' pictures under so much noise.
-    """
-    sizes = [
-        request.parent.size if start and request.parent else y.size if seen.layers else seen.size
-        for request, y in zip(requests, layouts, strict=True)
-    ]
+    """One picture for each request and its y, those of one size drawn together, by a walk."""
     of_size: dict[Size, list[int]] = defaultdict(list)
-    for i, size in enumerate(sizes):
-        of_size[size].append(i)
+    for i, (request, y) in enumerate(zip(requests, layouts, strict=True)):
+        of_size[_size(request, y, seen)].append(i)
     drawn: dict[int, Image] = {}
     for size, rows in of_size.items():
         full = rows + rows[-1:] * (config.draw_batch - len(rows))
         some = [requests[i] for i in full]
         told = told_of([r.conditions for r in some], [layouts[i] for i in full], size, seen)
-        begin = None if start is None else (parents(some, seen), start)
-        seeds = [request.seed for request in some]
-        x = sampled(network, told, size, config, seen.size, seeds, begin=begin)
+        seeds, walk = [request.seed for request in some], walk_of(some)
+        x = sampled(network, told, size, seen.size, seeds, config.guidance, walk)
         drawn |= {i: to_image(x[place]) for place, i in enumerate(rows)}
     return [drawn[i] for i in range(len(requests))]
 
 
-def parents(requests: Sequence[Request], seen: "SeenFrames") -> Tensor:
-    """The parents' pictures (N, C, H, W) in -1..1, as the network reads pictures."""
+def _size(request: Request, y: Annotation, seen: "SeenFrames") -> Size:
+    """That of y, or of the parent, or the one that was learnt."""
+    if seen.layers:
+        return y.size
+    return request.parent.size if request.parent is not None else seen.size
+
+
+def parents(requests: Sequence[Request], network: Denoiser) -> Tensor:
+    """The parents' pictures (N, C, H, W) in -1..1, padded as `sampled` pads."""
     images = [request.parent.image for request in requests if request.parent is not None]
-    return scaled(np.stack([pixels_of(i, i.shape[:2], seen.channels) for i in images]))
+    x = np.stack([pixels_of(image, image.shape[:2], network.channels) for image in images])
+    return _padded(scaled(x), network).to(next(network.parameters()).device)
 
 
 def told_of(
@@ -108,31 +109,38 @@ def sampled(
     network: Denoiser,
     told: Told,
     size: Size,
-    config: "DdpmConfig",
     tile: Size,
     seeds: Sequence[int],
-    *,
-    calls: int | None = None,
-    begin: tuple[Tensor, float] | None = None,
+    guidance: float,
+    walk: Walk,
 ) -> Tensor:
     """Pictures (N, C, H, W), about -1..1, of what is told, their noise from `seeds`.
 
-    They begin as noise, or as clean pictures (N, C, H, W) under noise of a level. All is continued
-    by its last row and column to a multiple of the network's stride.
+    All is continued by its last row and column to a multiple of the network's stride.
     """
     device = next(network.parameters()).device
-    height, width = size
-    pad = (0, -width % network.stride, 0, -height % network.stride)
-    clean, largest = begin or (torch.zeros(len(seeds), network.channels, *size), LARGEST)
-    clean = functional.pad(clean, pad, mode="replicate").to(device)
-    beside = told.beside.new_zeros(len(seeds), 0, *clean.shape[2:])
+    empty = _padded(torch.zeros(len(seeds), network.channels, *size), network)
+    beside = empty.new_zeros(len(seeds), 0, *empty.shape[2:])
     if told.beside.shape[1]:
-        beside = functional.pad(told.beside, pad, mode="replicate")
-    fresh = noise_from([seed_of("ddpm.draw", seed) for seed in seeds], clean.shape[1:], device)
-    levels = sampling_levels(steps_of(config.sampler, calls or config.calls), largest)
-    denoise = guided(network, told._replace(beside=beside).to(device), config.guidance, tile)
-    x = WAYS[config.sampler](denoise, clean + largest * fresh(), levels, fresh)
-    return x[:, :, :height, :width]
+        beside = _padded(told.beside, network)
+    fresh = noise_from([seed_of("ddpm.draw", seed) for seed in seeds], empty.shape[1:], device)
+    denoise = guided(network, told._replace(beside=beside).to(device), guidance, tile)
+    return walk(denoise, fresh)[:, :, : size[0], : size[1]]
+
+
+def from_noise(sampler: Sampler, calls: int) -> Walk:
+    """The walk from pure noise that a sampler takes in so many calls."""
+    levels = sampling_levels(steps_of(sampler, calls))
+
+    def walk(denoise: Denoise, fresh: Fresh) -> Tensor:
+        return WAYS[sampler](denoise, LARGEST * fresh(), levels, fresh)
+
+    return walk
+
+
+def _padded(x: Tensor, network: Denoiser) -> Tensor:
+    height, width = x.shape[2:]
+    return functional.pad(x, (0, -width % network.stride, 0, -height % network.stride), "replicate")
 
 
 @torch.inference_mode()
@@ -140,7 +148,7 @@ def bits(
     network: Denoiser,
     frames: Sequence[Frame],
     layouts: Sequence[Annotation],
-    config: "DdpmConfig",
+    config: "DenoiserConfig",
     seen: "SeenFrames",
     seed: int,
 ) -> float:

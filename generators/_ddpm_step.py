@@ -12,14 +12,14 @@ from torch import Tensor, nn
 from torch.optim import Adam
 
 from parhelion.generators._annotated_crops import AnnotatedCrops, Crops
-from parhelion.generators._ddpm_draw import denoiser_of, sampled
+from parhelion.generators._ddpm_draw import denoiser_of, from_noise, sampled
 from parhelion.generators._denoiser import Told
+from parhelion.generators._denoiser_config import SeenFrames
 from parhelion.generators._health import Health, Probe, too_early
 from parhelion.generators._noise_levels import loss_weight, training_levels
 from parhelion.generators._pix2pix_step import left_of_rate
 from parhelion.generators._settings import Layer
 from parhelion.generators._trained import Seen
-from parhelion.generators.ddpm import SeenFrames
 from parhelion.pipeline.contracts import Ailment, TrainingData
 from parhelion.pipeline.seeds import rng, seed_of
 from parhelion.pipeline.training import (
@@ -31,7 +31,7 @@ from parhelion.pipeline.training import (
 )
 
 if TYPE_CHECKING:
-    from parhelion.generators.ddpm import DdpmConfig
+    from parhelion.generators._denoiser_config import DenoiserConfig
 
 K, M = 4, 12
 COVERAGE = "best coverage"
@@ -43,7 +43,7 @@ class DdpmStep:
     """Network, optimizer and loss of one fit; call it with the step's number."""
 
     def __init__(
-        self, config: "DdpmConfig", data: TrainingData, seed: int, device: torch.device
+        self, config: "DenoiserConfig", data: TrainingData, seed: int, device: torch.device
     ) -> None:
         self.config, self.seed, self.device = config, seed, device
         self.crops = AnnotatedCrops(
@@ -119,16 +119,9 @@ class DdpmStep:
             return None
         cells = self.crops.of_cells(K, M, rng("ddpm.examine", self.seed))
         size = self.crops.size
+        walk = from_noise("dpmpp", EXAMINED_AT)
         drawn = [
-            sampled(
-                self.average,
-                self.told(crops),
-                size,
-                self.config,
-                size,
-                range(M),
-                calls=EXAMINED_AT,
-            )
+            sampled(self.average, self.told(crops), size, size, range(M), 1.0, walk)
             for crops in cells
         ]
         real = torch.stack([crops.x for crops in cells])
@@ -142,7 +135,7 @@ class DdpmStep:
         return ailment
 
 
-def layers_of(config: "DdpmConfig", data: TrainingData) -> frozenset[Layer]:
+def layers_of(config: "DenoiserConfig", data: TrainingData) -> frozenset[Layer]:
     """The layers of y that are read: those that are named, or those that every frame has."""
     if config.layers is not None:
         return frozenset(config.layers)

@@ -6,21 +6,20 @@ breadth for obedience. The network is in `_denoiser.py`, the ways of sampling in
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
-
-from parhelion.generators._settings import AboveZero, Layer, Positive, Share
+from parhelion.generators._denoiser_config import DenoiserConfig, SeenFrames
+from parhelion.generators._settings import Positive
 from parhelion.generators._trained import (
     Drawn,
     Fitted,
-    GradientConfig,
     Learner,
     Seen,
     Trained,
     TrainedConfig,
 )
-from parhelion.generators._whole_image_generator import SeenImages, unseen_class
+from parhelion.generators._whole_image_generator import unseen_class
 from parhelion.pipeline.contracts import (
     CannotHonour,
     FrameKey,
@@ -35,67 +34,17 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-Size = tuple[Positive, Positive]
+    from parhelion.generators._ddpm_draw import Walk
+    from parhelion.generators._denoiser import Denoiser
 
 
-class DdpmConfig(GradientConfig):
-    """Settings. The defaults suit minutes on one CPU core; on a GPU think of width 128, multiples
-    (1, 2, 2, 4), depth 2, batches of 256 and 200,000 steps.
-    """
+class DdpmConfig(DenoiserConfig):
+    """How a picture is walked to; the rest are the denoiser's settings."""
 
-    # What is learnt from what
-    layers: tuple[Layer, ...] | None = None  # of y; None = those that every training frame has
-    crop: Size | None = None  # (H, W) seen at once; None = the first frame's size
-
-    # Network
-    patch: Positive = 2  # side of the squares that become one pixel of the network
-    width: Positive = 64  # channels at its full size; a multiple of 8
-    multiples: tuple[Positive, ...] = (1, 2, 2)  # of the width; each further one halves the size
-    depth: Positive = 1  # residual blocks at every size
-    attention: bool = True  # at the smallest size
-
-    # Training
-    steps: Positive = 2000
-    batch_size: Positive = 32  # crops per batch
-    accumulate: Positive = 1  # batches per update
-    learning_rate: AboveZero = 1e-3  # Adam
-    steady_share: Share = 0.5  # of the steps, before the rate falls evenly to nothing
-    silence: Share = 0.1  # of crops of which nothing is told
-    told_dropout: Share = 0.5  # of crops whose hour, or physical numbers, are withheld
-    ema_decay: Share = 0.999  # of the averaged weights, which draw
-    cache_mb: Positive = 512  # training frames kept in memory
-
-    # Drawing
     sampler: Literal["ancestral", "ddim", "heun", "dpmpp"] = "dpmpp"
     calls: Positive = 15  # of the network, for one picture
-    guidance: Annotated[float, Field(ge=0)] = 1.0  # 1 = none; each other value doubles the calls
-    draw_batch: Positive = 8  # pictures drawn together, always so many
-    bound_levels: Positive = 32  # noise levels by which the likelihood of one picture is bounded
 
-    idle: ClassVar[frozenset[str]] = GradientConfig.idle | {
-        "sampler",
-        "calls",
-        "guidance",
-        "draw_batch",
-        "bound_levels",
-    }
-
-    @model_validator(mode="after")
-    def _fits(self) -> "DdpmConfig":
-        if self.width % 8:
-            raise ValueError(f"width must be a multiple of 8, got {self.width}")
-        stride = self.patch * 2 ** (len(self.multiples) - 1)
-        if self.crop and any(side % stride for side in self.crop):
-            raise ValueError(
-                f"crop must be multiples of {stride} (patch times the halvings), got {self.crop}"
-            )
-        return self
-
-
-class SeenFrames(SeenImages):
-    """What is known about the training frames."""
-
-    layers: tuple[str, ...] = ()  # of y, that the network reads
+    idle: ClassVar[frozenset[str]] = DenoiserConfig.idle | {"sampler", "calls"}
 
 
 class Ddpm(Trained):
@@ -156,9 +105,17 @@ class Ddpm(Trained):
         """Pictures of the sizes of their layouts. Raises CannotHonour."""
         from parhelion.generators._ddpm_draw import pictures
 
-        layouts = [self._layout(request) for request in requests]
-        images = pictures(fitted.network, requests, layouts, self.config, fitted.seen)
+        layouts = [self.layout(request) for request in requests]
+
+        walk_of = partial(self.walk, network=fitted.network)
+        images = pictures(fitted.network, requests, layouts, self.config, fitted.seen, walk_of)
         return [Drawn(image=image, y=y) for image, y in zip(images, layouts, strict=True)]
+
+    def walk(self, requests: Sequence[Request], network: "Denoiser") -> "Walk":
+        """How these pictures, of one size, come out of noise."""
+        from parhelion.generators._ddpm_draw import from_noise
+
+        return from_noise(self.config.sampler, self.config.calls)
 
     def bits_per_dimension(self, frames: Sequence[Frame], seed: int) -> tuple[float, Likelihood]:
         """Mean bits per grey level at the size that was learnt, given y, by the bound of
@@ -174,7 +131,7 @@ class Ddpm(Trained):
         layouts = [require_layers(self.NAME, frame, self.needs) for frame in sized]
         return bits(self._fitted.network, sized, layouts, self.config, seen, seed), "bound"
 
-    def _layout(self, request: Request) -> Annotation:
+    def layout(self, request: Request) -> Annotation:
         """The y that is drawn, and kept: what the network reads, and nothing that it does not."""
         label = request.y.label if request.y is not None else None
         if not self.needs:

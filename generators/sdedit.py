@@ -7,26 +7,29 @@ trained `ddpm` serves; the simulated frame that becomes a real one needs no othe
 """
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
-from parhelion.generators._trained import Drawn, Fitted, TrainedConfig
-from parhelion.generators.ddpm import Ddpm, DdpmConfig
-from parhelion.pipeline.contracts import FitReport, Progress, Request, TrainingData, silent
+from parhelion.generators._over_ddpm import OverDdpm, OverDdpmConfig
+from parhelion.generators._trained import TrainedConfig
+from parhelion.generators.ddpm import DdpmConfig
+from parhelion.pipeline.contracts import Request
+
+if TYPE_CHECKING:
+    from parhelion.generators._ddpm_draw import Walk
+    from parhelion.generators._denoiser import Denoiser
 
 
-class SdeditConfig(DdpmConfig):
+class SdeditConfig(OverDdpmConfig, DdpmConfig):
     """How much of the parent is drawn anew; and the settings of the `ddpm` that draws."""
 
     strength: Annotated[float, Field(gt=0, le=1)] = 0.5  # 0 would be the parent, 1 is pure noise
-    trained: str = ""  # folder of a saved `ddpm` or `sdedit`; empty: one is trained here
 
-    idle: ClassVar[frozenset[str]] = DdpmConfig.idle | {"strength", "trained"}
+    idle: ClassVar[frozenset[str]] = OverDdpmConfig.idle | DdpmConfig.idle | {"strength"}
 
 
-class Sdedit(Ddpm):
+class Sdedit(OverDdpm):
     """Draws the parent's layout under other conditions, after its picture."""
 
     NAME: ClassVar[str] = "sdedit"
@@ -37,42 +40,23 @@ class Sdedit(Ddpm):
     def models(self) -> str:
         return "p(x | y, parent)"
 
-    def fit(
-        self, data: TrainingData, workdir: Path, seed: int, progress: Progress = silent
-    ) -> FitReport:
-        """As `ddpm`; or takes up the one in the folder `trained`, whose network settings win.
-
-        Raises ValueError where the folder holds none.
-        """
-        if not self.config.trained:
-            return super().fit(data, workdir, seed, progress)
-        source = Ddpm.load(Path(self.config.trained))
-        drawing = {name: getattr(self.config, name) for name in SdeditConfig.idle}
-        learnt = source.config.model_dump(exclude=set(SdeditConfig.idle))
-        self.config = SdeditConfig(**learnt, **drawing)
-        self._fitted = fitted = source.whole_fit
-        return FitReport(
-            steps=0,
-            groups_digest=fitted.seen.groups_digest,
-            checkpoint_sha256=fitted.checkpoint_sha256,
-            frames_per_cell=fitted.seen.frames_per_cell,
-        )
-
     def unsupported(self, request: Request) -> str | None:
         """Also a request without a picture to start from."""
         if request.parent is None:
             return f"{self.NAME} starts from a picture: give a parent, or use ddpm"
         return super().unsupported(request)
 
-    def drawn_together(self, requests: Sequence[Request], fitted: Fitted) -> Sequence[Drawn]:
-        """Pictures of the parents' sizes. Raises CannotHonour."""
-        from parhelion.generators._ddpm_draw import pictures
-        from parhelion.generators._noise_levels import level_at
+    def walk(self, requests: Sequence[Request], network: "Denoiser") -> "Walk":
+        """From the parents' pictures under noise of the level that `strength` says."""
+        from parhelion.generators._ddpm_draw import parents
+        from parhelion.generators._noise_levels import level_at, sampling_levels
+        from parhelion.generators._sampling import WAYS, steps_of
 
-        layouts = [self._layout(request) for request in requests]
-        start = level_at(self.config.strength)
-        images = pictures(fitted.network, requests, layouts, self.config, fitted.seen, start)
-        return [Drawn(image=image, y=y) for image, y in zip(images, layouts, strict=True)]
+        c, start, clean = self.config, level_at(self.config.strength), parents(requests, network)
+        levels = sampling_levels(steps_of(c.sampler, c.calls), start)
+        return lambda denoise, fresh: WAYS[c.sampler](
+            denoise, clean + start * fresh(), levels, fresh
+        )
 
 
 PART = Sdedit

@@ -1,0 +1,67 @@
+"""Settings of a denoiser and its training, whoever draws with it; light to import."""
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field, model_validator
+
+from parhelion.generators._settings import AboveZero, Layer, Positive, Share
+from parhelion.generators._trained import GradientConfig
+from parhelion.generators._whole_image_generator import SeenImages
+
+Size = tuple[Positive, Positive]
+
+
+class DenoiserConfig(GradientConfig):
+    """Settings. The defaults suit minutes on one CPU core; on a GPU think of width 128, multiples
+    (1, 2, 2, 4), depth 2, batches of 256 and 200,000 steps.
+    """
+
+    # What is learnt from what
+    layers: tuple[Layer, ...] | None = None  # of y; None = those that every training frame has
+    crop: Size | None = None  # (H, W) seen at once; None = the first frame's size
+
+    # Network
+    patch: Positive = 2  # side of the squares that become one pixel of the network
+    width: Positive = 64  # channels at its full size; a multiple of 8
+    multiples: tuple[Positive, ...] = (1, 2, 2)  # of the width; each further one halves the size
+    depth: Positive = 1  # residual blocks at every size
+    attention: bool = True  # at the smallest size
+
+    # Training
+    steps: Positive = 2000
+    batch_size: Positive = 32  # crops per batch
+    accumulate: Positive = 1  # batches per update
+    learning_rate: AboveZero = 1e-3  # Adam
+    steady_share: Share = 0.5  # of the steps, before the rate falls evenly to nothing
+    silence: Share = 0.1  # of crops of which nothing is told
+    told_dropout: Share = 0.5  # of crops whose hour, or physical numbers, are withheld
+    ema_decay: Share = 0.999  # of the averaged weights, which draw
+    cache_mb: Positive = 512  # training frames kept in memory
+
+    # Drawing
+    guidance: Annotated[float, Field(ge=0)] = 1.0  # 1 = none; each other value doubles the calls
+    draw_batch: Positive = 8  # pictures drawn together, always so many
+    bound_levels: Positive = 32  # noise levels by which the likelihood of one picture is bounded
+
+    idle: ClassVar[frozenset[str]] = GradientConfig.idle | {
+        "guidance",
+        "draw_batch",
+        "bound_levels",
+    }
+
+    @model_validator(mode="after")
+    def _fits(self) -> "DenoiserConfig":
+        if self.width % 8:
+            raise ValueError(f"width must be a multiple of 8, got {self.width}")
+        stride = self.patch * 2 ** (len(self.multiples) - 1)
+        if self.crop and any(side % stride for side in self.crop):
+            raise ValueError(
+                f"crop must be multiples of {stride} (patch times the halvings), got {self.crop}"
+            )
+        return self
+
+
+class SeenFrames(SeenImages):
+    """What is known about the training frames."""
+
+    layers: tuple[str, ...] = ()  # of y, that the network reads

@@ -1,0 +1,49 @@
+"""Down the noise levels with part of the picture known, and up again now and then.
+
+Lugmayr et al. 2022, "RePaint: Inpainting using Denoising Diffusion Probabilistic Models", algorithm
+1 and figure 9: what is known is put under noise of each level and in its place; going up a few
+levels and down again lets the unknown part fit it.
+"""
+
+from itertools import pairwise
+
+from torch import Tensor
+
+from parhelion.generators._sampling import Denoise, Fresh, posterior
+
+
+def places(levels: int, jump: int, resamples: int) -> list[int]:
+    """The numbers of the levels in the order of the walk: 0 is the noisiest, `levels` is none.
+
+    After each `jump` levels down it goes as many up at once, `resamples` - 1 times.
+    """
+    walk, place, left = [0], 0, dict.fromkeys(range(jump, levels, jump), resamples - 1)
+    while place < levels:
+        place += 1
+        walk.append(place)
+        if left.get(place, 0):
+            left[place] -= 1
+            place -= jump
+            walk.append(place)
+    return walk
+
+
+def calls(levels: int, jump: int, resamples: int) -> int:
+    """How often the walk asks the network."""
+    return sum(b > a for a, b in pairwise(places(levels, jump, resamples)))
+
+
+def repainted(
+    denoise: Denoise, known: Tensor, mask: Tensor, levels: Tensor, walk: list[int], fresh: Fresh
+) -> Tensor:
+    """Pictures (N, C, H, W), drawn where mask (N, 1, H, W) is 1 and `known` elsewhere."""
+    sigma = levels.tolist()
+    x: Tensor = known + sigma[0] * fresh()
+    for here, there in pairwise(walk):
+        if there < here:
+            x = x + (sigma[there] ** 2 - sigma[here] ** 2) ** 0.5 * fresh()
+            continue
+        drawn = posterior(denoise(x, sigma[here]), x, sigma[here], sigma[there], fresh)
+        kept = known + sigma[there] * fresh() if sigma[there] else known
+        x = mask * drawn + (1 - mask) * kept
+    return x
