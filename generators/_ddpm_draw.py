@@ -78,10 +78,10 @@ def _size(request: Request, y: Annotation, seen: "SeenFrames") -> Size:
 
 
 def parents(requests: Sequence[Request], network: Denoiser) -> Tensor:
-    """The parents' pictures (N, C, H, W) in -1..1, padded as `sampled` pads."""
+    """The parents' pictures (N, C, H, W) in -1..1, `padded`."""
     images = [request.parent.image for request in requests if request.parent is not None]
     x = np.stack([pixels_of(image, image.shape[:2], network.channels) for image in images])
-    return _padded(scaled(x), network).to(next(network.parameters()).device)
+    return padded(scaled(x), network).to(next(network.parameters()).device)
 
 
 def told_of(
@@ -114,15 +114,12 @@ def sampled(
     guidance: float,
     walk: Walk,
 ) -> Tensor:
-    """Pictures (N, C, H, W), about -1..1, of what is told, their noise from `seeds`.
-
-    All is continued by its last row and column to a multiple of the network's stride.
-    """
+    """Pictures (N, C, H, W), about -1..1, of what is told, their noise from `seeds`."""
     device = next(network.parameters()).device
-    empty = _padded(torch.zeros(len(seeds), network.channels, *size), network)
+    empty = padded(torch.zeros(len(seeds), network.channels, *size), network)
     beside = empty.new_zeros(len(seeds), 0, *empty.shape[2:])
     if told.beside.shape[1]:
-        beside = _padded(told.beside, network)
+        beside = padded(told.beside, network)
     fresh = noise_from([seed_of("ddpm.draw", seed) for seed in seeds], empty.shape[1:], device)
     denoise = guided(network, told._replace(beside=beside).to(device), guidance, tile)
     return walk(denoise, fresh)[:, :, : size[0], : size[1]]
@@ -138,7 +135,8 @@ def from_noise(sampler: Sampler, calls: int) -> Walk:
     return walk
 
 
-def _padded(x: Tensor, network: Denoiser) -> Tensor:
+def padded(x: Tensor, network: Denoiser) -> Tensor:
+    """X (N, C, H, W) continued by its last row and column to a multiple of the network's stride."""
     height, width = x.shape[2:]
     return functional.pad(x, (0, -width % network.stride, 0, -height % network.stride), "replicate")
 

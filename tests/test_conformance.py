@@ -122,6 +122,18 @@ TINY: dict[str, dict[str, Any]] = {
         "min_frames_per_cell": 2,
         "perceptual_weight": 0,
     },
+    "repaint": {
+        "patch": 1,
+        "width": 8,
+        "multiples": (1, 1),
+        "attention": False,
+        "batch_size": 2,
+        "steps": 2,
+        "levels": 2,
+        "jump": 1,
+        "draw_batch": 2,
+        "min_frames_per_cell": 2,
+    },
     "vae": {
         "code_size": 3,
         "width": 2,

@@ -1,0 +1,75 @@
+"""The labels of a picture of which a part was drawn anew: none may be left stale.
+
+Outside the mask everything is the parent's. Inside it everything is the edited annotation's; what
+that does not say, or the network did not read, is unknown there. Boxes are those of what is left.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from parhelion.pipeline.frame import LAYERS, Annotation, Frame, SceneObject
+from parhelion.pipeline.layers import instance_boxes
+from parhelion.pipeline.scene_class import SceneClass
+
+Mask = NDArray[np.bool_]  # (H, W)
+
+UNKNOWN: dict[str, Any] = {"stencil": SceneClass.IGNORE, "depth": np.nan}  # else nought
+SOURCES_OWN = "stencil_native"  # a simulator's byte of a pixel that it did not draw is no byte
+
+
+def merged(parent: Frame, edited: Annotation, mask: Mask, read: frozenset[str]) -> Annotation:
+    """The parent's labels with those of `edited` inside the mask; ids name the same things in both.
+
+    Layers that the network does not read it does not obey: inside they are unknown.
+    """
+    if not mask.any():
+        return parent
+    kept = [n for n in LAYERS if n != SOURCES_OWN and getattr(parent, n) is not None]
+    layers: dict[str, Any] = {
+        name: _laid(name, getattr(parent, name), getattr(edited, name), mask, name in read)
+        for name in kept
+    }
+    return Annotation(
+        label=parent.label,
+        label_space=parent.label_space | edited.label_space,
+        camera=parent.camera,
+        objects=tuple(_objects(parent, edited, layers.get("instances"), mask)),
+        **layers,
+    )
+
+
+def _laid(
+    name: str, own: NDArray[Any], edited: NDArray[Any] | None, mask: Mask, obeyed: bool
+) -> NDArray[Any]:
+    laid = own.copy()
+    laid[mask] = UNKNOWN.get(name, 0) if edited is None or not obeyed else edited[mask]
+    return laid
+
+
+def _objects(
+    parent: Frame, edited: Annotation, instances: NDArray[np.int32] | None, mask: Mask
+) -> Iterator[SceneObject]:
+    """Things that are still there or came, with the boxes of what is seen of them."""
+    if instances is None:
+        yield from (o for o in parent.objects if not _touches(o, mask))
+        return
+    boxes = instance_boxes(instances)
+    known = {o.instance: o for o in edited.objects} | {o.instance: o for o in parent.objects}
+    for instance, box in boxes.items():
+        if (thing := known.get(instance)) is None:
+            continue
+        same = parent.instances is not None and np.array_equal(
+            instances == instance, parent.instances == instance
+        )
+        yield thing if same else thing.model_copy(update={"box_xyxy": box, "visibility": None})
+    yield from (o for o in parent.objects if o.instance is None and not _touches(o, mask))
+
+
+def _touches(thing: SceneObject, mask: Mask) -> bool:
+    """Whether part of the thing's box lies in the mask."""
+    x0, y0, x1, y1 = thing.box_xyxy
+    rows = slice(max(int(np.floor(y0)), 0), int(np.ceil(y1)))
+    return bool(mask[rows, max(int(np.floor(x0)), 0) : int(np.ceil(x1))].any())

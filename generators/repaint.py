@@ -1,0 +1,105 @@
+"""repaint: a part of a picture drawn anew by a trained `ddpm`, p(x | y, parent).
+
+Lugmayr et al. 2022; the walk is in `_repaint_walk.py`. The request's mask says where to draw, its
+annotation what shall be there: an edited stencil removes, replaces or inserts things. Without an
+annotation the parent's own labels are drawn again, otherwise. Outside the mask the picture is the
+parent's to the last bit; labels are made to agree in `_repaint_layout.py`.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from parhelion.generators._over_ddpm import OverDdpm, OverDdpmConfig
+from parhelion.generators._repaint_layout import merged
+from parhelion.generators._settings import Positive
+from parhelion.generators._trained import Drawn, Fitted, TrainedConfig
+from parhelion.pipeline.contracts import Request
+from parhelion.pipeline.descent import require_layers
+from parhelion.pipeline.frame import Annotation
+
+if TYPE_CHECKING:
+    from parhelion.generators._ddpm_draw import Walk
+    from parhelion.generators._denoiser import Denoiser
+
+
+class RepaintConfig(OverDdpmConfig):
+    """How long the unknown part is made to fit the known one."""
+
+    levels: Positive = 20  # of noise, from all to none
+    jump: Positive = 5  # levels that are gone up again at once
+    resamples: Positive = 3  # times that each stretch is gone down; 1 = no jumps
+
+    idle: ClassVar[frozenset[str]] = OverDdpmConfig.idle | {"levels", "jump", "resamples"}
+
+
+class Repaint(OverDdpm):
+    """Draws what a mask covers, as the annotation says, and keeps the rest of the parent."""
+
+    NAME: ClassVar[str] = "repaint"
+    VERSION: ClassVar[str] = "1"
+    Config: ClassVar[type[TrainedConfig]] = RepaintConfig
+
+    @property
+    def models(self) -> str:
+        return "p(x | y, parent)"
+
+    def unsupported(self, request: Request) -> str | None:
+        """Without a parent or with a mask of another size; without a mask all is drawn."""
+        parent, mask = request.parent, request.mask
+        if parent is None:
+            return f"{self.NAME} keeps what a mask leaves of a picture: give a parent"
+        if mask is not None and mask.shape != parent.size:
+            return f"{self.NAME} wanted a mask of the parent's size {parent.size}, got {mask.shape}"
+        edited = request.annotation
+        if edited is not None and edited.layers & self.needs and edited.size != parent.size:
+            return (
+                f"{self.NAME} wanted an annotation of the parent's size {parent.size}, got "
+                f"{edited.size}"
+            )
+        if request.text is not None:
+            return f"{self.NAME} reads no text, got {request.text!r}: edit the annotation"
+        return None
+
+    def layout(self, request: Request) -> Annotation:
+        """The parent's labels with the edited ones inside the mask. Raises CannotHonour."""
+        assert request.parent is not None
+        edited = request.annotation if request.annotation is not None else request.parent
+        y = merged(request.parent, edited, _mask(request), self.needs)
+        return require_layers(self.NAME, y, self.needs)
+
+    def drawn_together(self, requests: Sequence[Request], fitted: Fitted) -> Sequence[Drawn]:
+        """Pictures whose known part is the parent's bytes. Raises CannotHonour."""
+        pictures = super().drawn_together(requests, fitted)
+        for request, drawn in zip(requests, pictures, strict=True):
+            assert request.parent is not None
+            known = ~_mask(request)
+            drawn.image[known] = request.parent.image[known]
+        return pictures
+
+    def walk(self, requests: Sequence[Request], network: "Denoiser") -> "Walk":
+        """Down and up the levels, the known part put in its place at each."""
+        import torch
+
+        from parhelion.generators._ddpm_draw import padded, parents
+        from parhelion.generators._noise_levels import sampling_levels
+        from parhelion.generators._repaint_walk import places, repainted
+
+        c, known = self.config, parents(requests, network)
+        masks = np.stack([_mask(request) for request in requests])[:, None].astype(np.float32)
+        mask = padded(torch.from_numpy(masks), network).to(known)
+        levels, walk = sampling_levels(c.levels), places(c.levels, c.jump, c.resamples)
+        return lambda denoise, fresh: repainted(denoise, known, mask, levels, walk, fresh)
+
+
+def _mask(request: Request) -> NDArray[np.bool_]:
+    """(H, W) where to draw; everywhere if the request does not say."""
+    assert request.parent is not None
+    if request.mask is None:
+        return np.ones(request.parent.size, dtype=np.bool_)
+    return request.mask.astype(np.bool_, copy=False)
+
+
+PART = Repaint

@@ -1,0 +1,208 @@
+"""Laws of `repaint`: what is kept, what is drawn, and that no label is left stale."""
+
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import make_frame
+from numpy.typing import NDArray
+from torch import Tensor
+
+from parhelion.generators._noise_levels import sampling_levels
+from parhelion.generators._repaint_layout import merged
+from parhelion.generators._repaint_walk import calls, places, repainted
+from parhelion.generators.repaint import Repaint, RepaintConfig
+from parhelion.pipeline.conditions import Conditions, Weather
+from parhelion.pipeline.contracts import CannotHonour, Request, TrainingData
+from parhelion.pipeline.frame import Annotation, Frame
+from parhelion.pipeline.frame_list import FrameList
+from parhelion.pipeline.layers import instance_boxes
+from parhelion.pipeline.scene_class import SceneClass
+
+DAY = Conditions(weather=Weather.CLEAR, hour=12)
+READ = frozenset({"stencil", "instances", "depth"})
+STREETS = TrainingData(source=FrameList([make_frame(i, conditions=DAY) for i in range(4)]))
+PARENT = make_frame(9, conditions=DAY)
+
+
+@pytest.fixture(scope="module")
+def part(tmp_path_factory: pytest.TempPathFactory) -> Repaint:
+    config = RepaintConfig(
+        layers=("stencil", "instances", "depth"),
+        patch=1,
+        width=8,
+        multiples=(1, 1),
+        attention=False,
+        batch_size=2,
+        steps=2,
+        levels=4,
+        jump=2,
+        resamples=2,
+        draw_batch=2,
+        min_frames_per_cell=2,
+    )
+    made = Repaint(config)
+    made.fit(STREETS, tmp_path_factory.mktemp("repaint"), seed=1)
+    return made
+
+
+def right_half(frame: Frame = PARENT) -> NDArray[np.bool_]:
+    mask = np.zeros(frame.size, dtype=np.bool_)
+    mask[:, frame.size[1] // 2 :] = True
+    return mask
+
+
+def without_car(frame: Frame = PARENT) -> Annotation:
+    """The frame's layout as if the road went on where its car stands."""
+    assert frame.stencil is not None
+    assert frame.depth is not None
+    assert frame.instances is not None
+    car = frame.instances > 0
+    stencil, depth = frame.stencil.copy(), frame.depth.copy()
+    stencil[car], depth[car] = SceneClass.ROAD, 20.0
+    return replace(
+        _labels(frame),
+        stencil=stencil,
+        depth=depth,
+        instances=np.zeros_like(frame.instances),
+        objects=(),
+    )
+
+
+def _labels(frame: Frame) -> Annotation:
+    names = ("label_space", "stencil", "emissive", "depth", "instances", "objects", "camera")
+    return Annotation(**{name: getattr(frame, name) for name in names})
+
+
+def drawn(part: Repaint, **asked: object) -> Frame:
+    settings = {"conditions": DAY, "seed": 1, "parent": PARENT, **asked}
+    return next(iter(part.generate([Request(**settings)])))  # type: ignore[arg-type]
+
+
+def test_an_empty_mask_returns_the_parent(part: Repaint) -> None:
+    frame = drawn(part, mask=np.zeros(PARENT.size, dtype=np.bool_))
+    assert np.array_equal(frame.image, PARENT.image)
+    assert frame.objects == PARENT.objects
+    assert frame.layers >= PARENT.layers - {"stencil_native"}
+
+
+def test_outside_the_mask_every_bit_is_the_parents(part: Repaint) -> None:
+    mask = right_half()
+    frame = drawn(part, mask=mask)
+    assert np.array_equal(frame.image[~mask], PARENT.image[~mask])
+    assert not np.array_equal(frame.image[mask], PARENT.image[mask])
+
+
+def test_one_hole_is_filled_in_many_ways(part: Repaint) -> None:
+    mask = right_half()
+    a, b = (drawn(part, mask=mask, seed=seed) for seed in (1, 2))
+    assert not np.array_equal(a.image[mask], b.image[mask])
+
+
+def test_a_removed_thing_leaves_no_label_behind(part: Repaint) -> None:
+    assert PARENT.instances is not None
+    frame = drawn(part, mask=PARENT.instances > 0, annotation=without_car())
+    assert frame.objects == ()
+    assert frame.instances is not None
+    assert not frame.instances.any()
+    assert frame.stencil is not None
+    assert SceneClass.CAR not in frame.stencil
+
+
+def test_an_inserted_thing_has_its_box_and_the_old_one_keeps_what_is_seen_of_it() -> None:
+    """A second car that hides the left column of the first."""
+    assert PARENT.instances is not None
+    assert PARENT.stencil is not None
+    x0, y0, x1, y1 = (int(v) for v in PARENT.objects[0].box_xyxy)
+    instances, stencil = PARENT.instances.copy(), PARENT.stencil.copy()
+    place = (slice(y0, y1), slice(x0 - 3, x0 + 1))
+    instances[place], stencil[place] = 8, SceneClass.CAR
+    thing = PARENT.objects[0].model_copy(
+        update={"instance": 8, "box_xyxy": instance_boxes(instances)[8]}
+    )
+    edited = replace(_labels(PARENT), instances=instances, stencil=stencil, objects=(thing,))
+    mask = instances != PARENT.instances
+    y = merged(PARENT, edited, mask, READ)
+    boxes = {o.instance: o.box_xyxy for o in y.objects}
+    assert boxes == {7: (x0 + 1, y0, x1, y1), 8: (x0 - 3, y0, x0 + 1, y1)}
+    assert {o.instance: o.visibility for o in y.objects}[7] is None  # no longer all of it is seen
+    assert y.instances is not None
+    assert np.array_equal(y.instances[~mask], PARENT.instances[~mask])
+
+
+def test_what_the_network_did_not_read_is_unknown_inside() -> None:
+    mask = right_half()
+    native = replace(PARENT, stencil_native=np.full(PARENT.size, 3, dtype=np.uint8))
+    y = merged(native, native, mask, frozenset({"stencil"}))
+    assert y.stencil is not None
+    assert np.array_equal(y.stencil, PARENT.stencil)
+    assert y.depth is not None
+    assert PARENT.depth is not None
+    assert np.isnan(y.depth[mask]).all()
+    assert np.array_equal(y.depth[~mask], PARENT.depth[~mask])
+    assert y.stencil_native is None
+    poor = replace(without_car(), depth=None)
+    assert np.isnan(merged(PARENT, poor, mask, READ).depth[mask]).all()  # type: ignore[index]
+
+
+def test_boxes_without_instances_go_where_the_mask_touches_them() -> None:
+    boxed = replace(PARENT, instances=None)
+    touched = np.zeros(PARENT.size, dtype=np.bool_)
+    x0, y0 = (int(v) for v in PARENT.objects[0].box_xyxy[:2])
+    touched[y0, x0] = True
+    assert merged(boxed, boxed, touched, frozenset({"stencil"})).objects == ()
+    touched[y0, x0], touched[0, 0] = False, True
+    assert merged(boxed, boxed, touched, frozenset({"stencil"})).objects == PARENT.objects
+
+
+def test_the_walk_is_that_of_figure_9() -> None:
+    assert places(4, 2, 1) == [0, 1, 2, 3, 4]
+    assert places(4, 2, 2) == [0, 1, 2, 0, 1, 2, 3, 4]
+    assert places(6, 2, 3) == [0, 1, 2, 0, 1, 2, 0, 1, 2, 3, 4, 2, 3, 4, 2, 3, 4, 5, 6]
+    for levels, jump, resamples in ((20, 5, 3), (10, 3, 4), (5, 9, 2)):
+        walk = places(levels, jump, resamples)
+        downs, ups = (sum(sign * (b - a) > 0 for a, b in pairwise(walk)) for sign in (1, -1))
+        assert calls(levels, jump, resamples) == downs == levels + jump * ups
+        assert ups == (resamples - 1) * len(range(jump, levels, jump))
+
+
+def test_what_is_drawn_agrees_with_what_is_known() -> None:
+    """Two pixels that are always equal: the unknown one has to become what the known one is."""
+
+    def twins(x: Tensor, sigma: float) -> Tensor:
+        mean = x.double().mean(dim=3, keepdim=True).expand_as(x)
+        return mean / (1 + sigma**2 / 2)  # E[clean | x] of equal pixels with unit variance
+
+    generator = torch.Generator().manual_seed(3)
+    known = torch.randn(4000, 1, 1, 1, generator=generator, dtype=torch.float64).expand(-1, 1, 1, 2)
+    mask = torch.tensor([0.0, 1.0]).double()[None, None, None].expand(4000, 1, 1, 2)
+    levels = sampling_levels(60).double()
+
+    def fresh() -> Tensor:
+        return torch.randn(4000, 1, 1, 2, generator=generator, dtype=torch.float64)
+
+    def error(resamples: int) -> float:
+        x = repainted(twins, known, mask, levels, places(60, 5, resamples), fresh)
+        assert torch.equal(x[..., 0], known[..., 0])
+        return float((x[..., 1] - known[..., 1]).square().mean().sqrt())
+
+    assert error(8) < 0.7 * error(1) < 0.01  # the jumps are for that
+
+
+def test_what_cannot_be_is_refused(part: Repaint) -> None:
+    with pytest.raises(CannotHonour, match="give a parent"):
+        drawn(part, parent=None, annotation=PARENT)
+    with pytest.raises(CannotHonour, match=r"mask of the parent's size \(32, 48\), got \(3, 4\)"):
+        drawn(part, mask=np.ones((3, 4), dtype=np.bool_))
+    with pytest.raises(CannotHonour, match="annotation of the parent's size"):
+        drawn(part, annotation=make_frame(1, 24, 16))
+    with pytest.raises(CannotHonour, match="reads no text"):
+        drawn(part, text="a car")
+
+
+def test_a_mask_is_all_where_none_is_given(part: Repaint, tmp_path: Path) -> None:
+    frame = drawn(part)
+    assert (frame.image != PARENT.image).any(axis=2).mean() > 0.9
