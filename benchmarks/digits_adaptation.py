@@ -88,14 +88,17 @@ CYCADA = CycadaConfig(**GAN, task_steps=400, task_batch_size=32, semantic_weight
 PLAIN = AlignSettings(steps=2500, batch_size=32, crop_px=SIDE, feature_weight=0.0)
 ALIGNED = PLAIN.model_copy(update={"feature_weight": 0.05})
 ENSEMBLED = ALIGNED.model_copy(update={"consistency_weight": 1.0})
+SELF_ENSEMBLED = PLAIN.model_copy(update={"consistency_weight": 1.0})
 
 WEIGHTS, SECONDS = "classifier.safetensors", "seconds.json"
-PLAIN_ARMS = ("source only", "target supervised")  # that no translator has a part in
+# Those that no translator has a part in.
+PLAIN_ARMS = ("source only", "self-ensembling alone", "target supervised")
 ARMS = (
     "source only",
     "cyclegan pixel",
     "cycada pixel",
     "alignment alone",
+    "self-ensembling alone",
     "cycada pixel+feature",
     "target supervised",
 )
@@ -144,7 +147,7 @@ class Bench:
             return
         if arm == "target supervised":
             frames: FrameSet = labelled_target_of(self.pair)
-        elif arm == "source only":
+        elif arm in PLAIN_ARMS:
             frames = self.source
         else:
             frames = Carried(self.translator(arm), self.source, self.seed)
@@ -200,7 +203,12 @@ class Bench:
 
 def classifier_of(arm: str) -> AlignSettings:
     """How the arm's classifier is trained."""
-    return {"alignment alone": ALIGNED, "cycada pixel+feature": ENSEMBLED}.get(arm, PLAIN)
+    others = {
+        "alignment alone": ALIGNED,
+        "self-ensembling alone": SELF_ENSEMBLED,
+        "cycada pixel+feature": ENSEMBLED,
+    }
+    return others.get(arm, PLAIN)
 
 
 def translator_of(arm: str) -> CycleGan:
