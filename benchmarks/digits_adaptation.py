@@ -26,8 +26,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 
+import cv2
 import numpy as np
 import safetensors.torch
 from _digits_sets import (
@@ -90,6 +92,7 @@ ALIGNED = PLAIN.model_copy(update={"feature_weight": 0.05})
 ENSEMBLED = ALIGNED.model_copy(update={"consistency_weight": 1.0})
 SELF_ENSEMBLED = PLAIN.model_copy(update={"consistency_weight": 1.0})
 
+SHOWN, IN_A_ROW = 18, 3  # source digits on the picture
 WEIGHTS, SECONDS = "classifier.safetensors", "seconds.json"
 # Those that no translator has a part in.
 PLAIN_ARMS = ("source only", "self-ensembling alone", "target supervised")
@@ -273,16 +276,17 @@ def over_seeds(values: NDArray[np.float64]) -> tuple[float, float] | None:
 
 
 def save_pictures(bench: Bench, arms: Sequence[str]) -> None:
-    """Source digits, their copies in the target domain, and target digits."""
+    """Source digits, their copies in the target domain, and target digits; several in a row."""
     parts = [bench.translator(arm) for arm in arms]
-    rows = []
-    for i in range(0, 40 * COPIES, 2 * COPIES):
+    shown = []
+    for i in range(0, SHOWN * COPIES, COPIES):
         parent = bench.source[i]
         carried = [Carried(part, bench.source, bench.seed)[i].image for part in parts]
-        rows.append([parent.image, *carried, bench.target[i].image])
-    write_grid(
-        PICTURE, ("src", *("cyc" if "cyclegan" in arm else "cyca" for arm in arms), "tgt"), rows
-    )
+        pictures = (parent.image, *carried, bench.target[i].image)
+        shown.append([cv2.resize(x, None, fx=2, fy=2).astype(np.uint8) for x in pictures])
+    rows = [list(chain(*shown[i : i + IN_A_ROW])) for i in range(0, SHOWN, IN_A_ROW)]
+    names = ("source", *(arm.split()[0] for arm in arms), "target")
+    write_grid(PICTURE, names * IN_A_ROW, rows)
 
 
 def main() -> int:
