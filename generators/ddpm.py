@@ -122,6 +122,7 @@ class Ddpm(Trained):
         `_ddpm_bound`; frames of another size are resized. Raises CannotHonour.
         """
         from parhelion.generators._ddpm_draw import bits
+        from parhelion.pipeline.training import torch_threads
 
         refused = next(filter(None, (self.refusal(f.conditions) for f in frames)), None)
         if refused or self._fitted is None:
@@ -129,7 +130,9 @@ class Ddpm(Trained):
         seen: SeenFrames = self._fitted.seen
         sized = [f if f.size == seen.size else f.resized(*seen.size[::-1]) for f in frames]
         layouts = [require_layers(self.NAME, frame, self.needs) for frame in sized]
-        return bits(self._fitted.network, sized, layouts, self.config, seen, seed), "bound"
+        with torch_threads(self.config.threads):
+            found = bits(self._fitted.network, sized, layouts, self.config, seen, seed)
+        return found, "bound"
 
     def layout(self, request: Request) -> Annotation:
         """The y that is drawn, and kept: what the network reads, and nothing that it does not."""

@@ -14,6 +14,9 @@ from parhelion.pipeline.layers import instance_boxes
 from parhelion.pipeline.provenance import Kind, Provenance, Source
 from parhelion.pipeline.scene_class import SceneClass
 from parhelion.pipeline.seeds import digest, rng
+from parhelion.pipeline.threads import one_thread
+
+one_thread()  # as the product computes; two spin when anything else runs
 
 # The same examples in every run, and no clock: a busy machine is no failure.
 settings.register_profile("parhelion", deadline=None, derandomize=True)
