@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from parhelion.generators._conditioning import PHYSICS, PLANES, Layers, planes
+from parhelion.generators._conditioning import PHYSICS, Layers, planes
 from parhelion.generators._kept import Kept
 from parhelion.generators._twin_crops import LacksLayers
 from parhelion.generators._whole_images import WholeImages, pixels_of, scaled, y_vector
@@ -66,11 +66,6 @@ class AnnotatedCrops:
                 f"{', '.join(sorted(read))}: give them, or take them out of the setting `layers`"
             )
         self._kept = Kept[_View](cache_mb)
-
-    @property
-    def planes(self) -> int:
-        """P."""
-        return PLANES if self.read else 0
 
     def batch(self, n: int, random: np.random.Generator) -> Crops:
         """N crops; equal generators give equal batches."""

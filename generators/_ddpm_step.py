@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from parhelion.generators._denoiser_config import DenoiserConfig
 
 K, M = 4, 12
-COVERAGE = "best coverage"
+COVERAGE = "best coverage"  # of the examinations so far, kept among the losses of a checkpoint
 EXAMINED_AT = 8  # calls: enough to see classes and conditions
 MEASURED = 512  # y vectors by which y is scaled
 

@@ -28,11 +28,6 @@ def places(levels: int, jump: int, resamples: int) -> list[int]:
     return walk
 
 
-def calls(levels: int, jump: int, resamples: int) -> int:
-    """How often the walk asks the network."""
-    return sum(b > a for a, b in pairwise(places(levels, jump, resamples)))
-
-
 def repainted(
     denoise: Denoise, known: Tensor, mask: Tensor, levels: Tensor, walk: list[int], fresh: Fresh
 ) -> Tensor:

@@ -7,6 +7,7 @@ parent's to the last bit; labels are made to agree in `_repaint_layout.py`.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -59,9 +60,7 @@ class Repaint(OverDdpm):
                 f"{self.NAME} wanted an annotation of the parent's size {parent.size}, got "
                 f"{edited.size}"
             )
-        if request.text is not None:
-            return f"{self.NAME} reads no text, got {request.text!r}: edit the annotation"
-        return None
+        return super().unsupported(replace(request, mask=None))  # a mask is what it is for
 
     def layout(self, request: Request) -> Annotation:
         """The parent's labels with the edited ones inside the mask. Raises CannotHonour."""
