@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.optim import Adam
 
-from parhelion.generators._cycada_jitter import jittered
+from parhelion.generators._cycada_jitter import jittered, relit
 from parhelion.generators._cycada_losses import semantic_loss, task_loss
 from parhelion.generators._cycada_task import kind_of_task, task_network
 from parhelion.generators._cyclegan_step import CycleGanStep
@@ -84,10 +84,8 @@ class CycadaStep(CycleGanStep):
         self.f_S_optimizer.param_groups[0]["lr"] = left * c.task_learning_rate
         x = self.X.batch(c.task_batch_size, rng("cycada.batch", self.seed, step)).to(self.device)
         assert x.answer is not None
-        pictures = x.x
-        if self.kind == "label":
-            chance = torch.Generator().manual_seed(seed_of("cycada.jitter", self.seed, step))
-            pictures = jittered(pictures, chance)
+        chance = torch.Generator().manual_seed(seed_of("cycada.jitter", self.seed, step))
+        pictures = (jittered if self.kind == "label" else relit)(x.x, chance)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
             loss = task_loss(self.f_S(pictures), x.answer)
         self.f_S_optimizer.zero_grad(set_to_none=True)

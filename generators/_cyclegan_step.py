@@ -85,7 +85,8 @@ class CycleGanStep:
         self._compiled = {
             id(net): torch.compile(net) if config.compile else net for net in (self.G, self.F)
         }
-        self.health = Health(steps=config.steps)
+        # Crops of other streets: how many of them are covered says nothing.
+        self.health = Health(steps=config.steps, covers=False)
 
     def crops(self, data: TrainingData) -> tuple[DomainCrops, DomainCrops]:
         """Where batches of X and Y come from. No label is read, but X tells whether to mirror."""

@@ -7,7 +7,7 @@ picture's bytes then depend on its own request alone.
 import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import torch
@@ -16,10 +16,10 @@ from torch.nn import functional
 
 from parhelion.generators._conditioning import CONDITION_SIZE, PLANES, Layers, planes
 from parhelion.generators._ddpm_bound import nats
-from parhelion.generators._denoiser import Denoiser, Told
+from parhelion.generators._denoiser import Denoiser, Told, told
+from parhelion.generators._guidance import Mix, mixed
 from parhelion.generators._noise_levels import LARGEST, sampling_levels
 from parhelion.generators._sampling import WAYS, Denoise, Fresh, Sampler, steps_of
-from parhelion.generators._tiles import Window, blended
 from parhelion.generators._whole_images import pixels_of, scaled, to_image, y_vector
 from parhelion.pipeline.conditions import Conditions
 from parhelion.pipeline.contracts import Request
@@ -28,16 +28,36 @@ from parhelion.pipeline.seeds import seed_of
 
 if TYPE_CHECKING:
     from parhelion.generators._denoiser_config import DenoiserConfig, SeenFrames
+    from parhelion.generators._trained import Fitted
 
 Size = tuple[int, int]
 Walk = Callable[[Denoise, Fresh], Tensor]  # from noise to pictures (N, C, H, W)
 
 
-def denoiser_of(config: "DenoiserConfig", seen: "SeenFrames") -> Denoiser:
-    """The network that `config` asks for, with torch's current random state."""
+class Drawing(Protocol):
+    """How one generator draws with its network."""
+
+    def size(self, request: Request, y: Annotation) -> Size:
+        """(H, W) of the picture."""
+
+    def told(self, requests: Sequence[Request], layouts: Sequence[Annotation], size: Size) -> Told:
+        """What the network is told for pictures of one size."""
+
+    def walk(self, requests: Sequence[Request], network: Denoiser) -> Walk:
+        """How pictures of one size come out of noise."""
+
+    def mix(self) -> Mix:
+        """How far the network's words are pushed."""
+
+
+def denoiser_of(config: "DenoiserConfig", seen: "SeenFrames", shown: int = 0) -> Denoiser:
+    """The network that `config` asks for, with torch's current random state.
+
+    `shown`: planes beside the picture, besides those of y.
+    """
     return Denoiser(
         channels=seen.channels,
-        beside=PLANES if seen.layers else 0,
+        beside=(PLANES if seen.layers else 0) + shown,
         y_size=len(seen.vocabulary) + CONDITION_SIZE,
         patch=config.patch,
         width=config.width,
@@ -48,33 +68,26 @@ def denoiser_of(config: "DenoiserConfig", seen: "SeenFrames") -> Denoiser:
 
 
 def pictures(
-    network: Denoiser,
+    drawing: Drawing,
+    fitted: "Fitted",
     requests: Sequence[Request],
     layouts: Sequence[Annotation],
-    config: "DenoiserConfig",
-    seen: "SeenFrames",
-    walk_of: Callable[[Sequence[Request]], Walk],
+    batch: int,
 ) -> list[Image]:
-    """One picture for each request and its y, those of one size drawn together, by a walk."""
+    """One picture for each request and its y; those of one size are drawn together."""
     of_size: dict[Size, list[int]] = defaultdict(list)
     for i, (request, y) in enumerate(zip(requests, layouts, strict=True)):
-        of_size[_size(request, y, seen)].append(i)
+        of_size[drawing.size(request, y)].append(i)
     drawn: dict[int, Image] = {}
     for size, rows in of_size.items():
-        full = rows + rows[-1:] * (config.draw_batch - len(rows))
+        full = rows + rows[-1:] * (batch - len(rows))
         some = [requests[i] for i in full]
-        told = told_of([r.conditions for r in some], [layouts[i] for i in full], size, seen)
-        seeds, walk = [request.seed for request in some], walk_of(some)
-        x = sampled(network, told, size, seen.size, seeds, config.guidance, walk)
+        known = drawing.told(some, [layouts[i] for i in full], size)
+        seeds, walk = [request.seed for request in some], drawing.walk(some, fitted.network)
+        tile = fitted.seen.size
+        x = sampled(fitted.network, known, size, tile, seeds, drawing.mix(), walk)
         drawn |= {i: to_image(x[place]) for place, i in enumerate(rows)}
     return [drawn[i] for i in range(len(requests))]
-
-
-def _size(request: Request, y: Annotation, seen: "SeenFrames") -> Size:
-    """That of y, or of the parent, or the one that was learnt."""
-    if seen.layers:
-        return y.size
-    return request.parent.size if request.parent is not None else seen.size
 
 
 def parents(requests: Sequence[Request], network: Denoiser) -> Tensor:
@@ -97,31 +110,27 @@ def told_of(
         if read
         else [np.zeros((0, *size), dtype=np.float32)] * len(layouts)
     )
-    return Told(
-        torch.from_numpy(np.stack(vectors)),
-        torch.from_numpy(np.stack(beside)),
-        torch.ones(len(layouts)),
-    )
+    return told(torch.from_numpy(np.stack(vectors)), torch.from_numpy(np.stack(beside)))
 
 
 @torch.inference_mode()
 def sampled(
     network: Denoiser,
-    told: Told,
+    known: Told,
     size: Size,
     tile: Size,
     seeds: Sequence[int],
-    guidance: float,
+    mix: Mix,
     walk: Walk,
 ) -> Tensor:
     """Pictures (N, C, H, W), about -1..1, of what is told, their noise from `seeds`."""
     device = next(network.parameters()).device
     empty = padded(torch.zeros(len(seeds), network.channels, *size), network)
     beside = empty.new_zeros(len(seeds), 0, *empty.shape[2:])
-    if told.beside.shape[1]:
-        beside = padded(told.beside, network)
+    if known.beside.shape[1]:
+        beside = padded(known.beside, network)
     fresh = noise_from([seed_of("ddpm.draw", seed) for seed in seeds], empty.shape[1:], device)
-    denoise = guided(network, told._replace(beside=beside).to(device), guidance, tile)
+    denoise = mixed(network, known._replace(beside=beside).to(device), mix, tile)
     return walk(denoise, fresh)[:, :, : size[0], : size[1]]
 
 
@@ -156,9 +165,9 @@ def bits(
         some = slice(first, first + config.draw_batch)
         pixels = [pixels_of(frame.image, seen.size, seen.channels) for frame in frames[some]]
         x = scaled(np.stack(pixels)).to(device)
-        told = told_of([f.conditions for f in frames[some]], layouts[some], seen.size, seen)
+        known = told_of([f.conditions for f in frames[some]], layouts[some], seen.size, seen)
         chance = torch.Generator().manual_seed(seed_of("ddpm.bound", seed, first))
-        found = nats(network, x, told.to(device), config.bound_levels, chance)
+        found = nats(network, x, known.to(device), config.bound_levels, chance)
         sums -= float(found.sum()) / (x[0].numel() * math.log(2))
     return sums / len(frames)
 
@@ -172,28 +181,3 @@ def noise_from(seeds: Sequence[int], shape: Sequence[int], device: torch.device)
         return noise.to(device, memory_format=torch.channels_last)
 
     return fresh
-
-
-def guided(network: Denoiser, told: Told, guidance: float, tile: Size) -> Denoise:
-    """D(x; sigma, y) pushed away from D(x; sigma) (Ho and Salimans 2022, equation 6).
-
-    `guidance` 1 is the plain conditional network. Pictures larger than `tile` are seen in windows.
-    """
-    everywhere = torch.ones_like(told.heard, dtype=torch.bool)
-
-    def denoise(x: Tensor, sigma: float) -> Tensor:
-        levels = torch.full((len(x),), sigma, device=x.device)
-
-        def window(part: Tensor, place: Window) -> Tensor:
-            rows, columns = place
-            here = told._replace(beside=told.beside[:, :, rows, columns])
-            heard: Tensor = network(part, levels, here)
-            if guidance == 1:
-                return heard
-            unheard = network(part, levels, here.silenced(everywhere))
-            pushed: Tensor = unheard + guidance * (heard - unheard)
-            return pushed
-
-        return blended(window, x, tile)
-
-    return denoise

@@ -13,8 +13,9 @@ from torch.optim import Adam
 
 from parhelion.generators._annotated_crops import AnnotatedCrops, Crops
 from parhelion.generators._ddpm_draw import denoiser_of, from_noise, sampled
-from parhelion.generators._denoiser import Told
+from parhelion.generators._denoiser import Told, told
 from parhelion.generators._denoiser_config import SeenFrames
+from parhelion.generators._guidance import unguided
 from parhelion.generators._health import Health, Probe, too_early
 from parhelion.generators._noise_levels import loss_weight, training_levels
 from parhelion.generators._pix2pix_step import left_of_rate
@@ -103,15 +104,15 @@ class DdpmStep:
         sigma = training_levels(n, chance).to(self.device)
         noise = torch.randn(crops.x.shape, generator=chance).to(self.device)
         silent = torch.rand(n, generator=chance) < self.config.silence
-        told = self.told(crops).silenced(silent).to(self.device)
+        known = self.told(crops).silenced(silent).to(self.device)
         with half_precision(self.config.precision, self.device):
-            drawn = self.network(x + sigma[:, None, None, None] * noise, sigma, told)
+            drawn = self.network(x + sigma[:, None, None, None] * noise, sigma, known)
         apart: Tensor = (drawn - x).square().mean(dim=(1, 2, 3))
         return (loss_weight(sigma) * apart).mean()
 
     def told(self, crops: Crops) -> Told:
         """What the network is told of crops."""
-        return Told(crops.y, crops.planes, torch.ones(len(crops.x)))
+        return told(crops.y, crops.planes)
 
     def examine(self, step: int) -> Ailment | None:
         """Whether the averaged network draws many pictures of what is asked for."""
@@ -121,7 +122,7 @@ class DdpmStep:
         size = self.crops.size
         walk = from_noise("dpmpp", EXAMINED_AT)
         drawn = [
-            sampled(self.average, self.told(crops), size, size, range(M), 1.0, walk)
+            sampled(self.average, self.told(crops), size, size, range(M), unguided, walk)
             for crops in cells
         ]
         real = torch.stack([crops.x for crops in cells])

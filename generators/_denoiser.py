@@ -29,16 +29,26 @@ class Told(NamedTuple):
 
     vector: Tensor  # (N, Y)
     beside: Tensor  # (N, B, H, W); B may be 0
-    heard: Tensor  # (N,) 1, or 0 where nothing is told
+    heard: Tensor  # (N,) 1, or 0 where the vector is not told
+    seen: Tensor  # (N,) 1, or 0 where what stands beside is not told
+
+    def unheard(self, where: Tensor) -> "Told":
+        """Without the vector where `where` (N,) is true."""
+        return self._replace(heard=self.heard * (~where).float())
 
     def silenced(self, where: Tensor) -> "Told":
         """Nothing told where `where` (N,) is true."""
-        return self._replace(heard=self.heard * (~where).float())
+        return self.unheard(where)._replace(seen=self.seen * (~where).float())
 
     def to(self, device: torch.device) -> "Told":
         """On a device, what has a place with channels last."""
         beside = self.beside.to(device, memory_format=torch.channels_last)
-        return Told(self.vector.to(device), beside, self.heard.to(device))
+        return Told(self.vector.to(device), beside, self.heard.to(device), self.seen.to(device))
+
+
+def told(vector: Tensor, beside: Tensor) -> Told:
+    """All of it told."""
+    return Told(vector, beside, torch.ones(len(vector)), torch.ones(len(vector)))
 
 
 class Denoiser(nn.Module):
@@ -92,7 +102,7 @@ class Denoiser(nn.Module):
         c = scales(sigma)
         seen = pixel_unshuffle(x * _over(c.into), self.patch)
         if self.read_beside is not None:
-            beside = pixel_unshuffle(told.beside * _over(told.heard), self.patch)
+            beside = pixel_unshuffle(told.beside * _over(told.seen), self.patch)
             seen = torch.cat([seen, self.read_beside(beside)], dim=1)
         vector = self.read_y(told.vector) * told.heard[:, None]
         embedded = self.embed(torch.cat([vector, told.heard[:, None]], dim=1))

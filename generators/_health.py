@@ -37,6 +37,7 @@ class Health:
     steps: int  # of the whole training
     obeys: bool = True  # whether the generator is told a y at all
     varies: bool = True  # whether the generator has noise of its own
+    covers: bool = True  # whether drawn and true pictures are of one distribution, layouts and all
     labelled: bool = False  # whether y are classes, which true pictures must show
     learns: bool = True  # step by step, so that early steps are spared; a closed form is not
     best_coverage: float = field(default=0.0)
@@ -57,16 +58,18 @@ class Health:
     def _collapse(self, step: int, drawn: Tensor, real: Tensor) -> Ailment | None:
         if not self.varies:
             return None
-        ratio, now = spread(drawn) / max(spread(real), 1e-9), coverage(drawn, real)
+        ratio = spread(drawn) / max(spread(real), 1e-9)
+        now = coverage(drawn, real) if self.covers else 1.0
         if ratio >= SPREAD and now >= COVERAGE_KEPT * self.best_coverage:
             self.best_coverage = max(self.best_coverage, now)
             return None
+        covered = f" and cover {now:.0%} of them (best {self.best_coverage:.0%})"
         return Ailment(
             cause="collapsed",
             step=step,
-            sentence=f"pictures of one y spread {ratio:.0%} of what true ones do and cover "
-            f"{now:.0%} of them (best {self.best_coverage:.0%}) at step {step}: see that the noise "
-            "reaches the network, lower the learning rate, or strengthen the critic's penalty",
+            sentence=f"pictures of one y spread {ratio:.0%} of what true ones do"
+            f"{covered if self.covers else ''} at step {step}: see that the noise reaches the "
+            "network, lower the learning rate, or strengthen the critic's penalty",
         )
 
     def _disobedience(self, step: int, drawn: Tensor, real: Tensor) -> Ailment | None:

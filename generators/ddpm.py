@@ -6,7 +6,6 @@ breadth for obedience. The network is in `_denoiser.py`, the ways of sampling in
 """
 
 from collections.abc import Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from parhelion.generators._denoiser_config import DenoiserConfig, SeenFrames
@@ -34,8 +33,9 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from parhelion.generators._ddpm_draw import Walk
-    from parhelion.generators._denoiser import Denoiser
+    from parhelion.generators._ddpm_draw import Size, Walk
+    from parhelion.generators._denoiser import Denoiser, Told
+    from parhelion.generators._guidance import Mix
 
 
 class DdpmConfig(DenoiserConfig):
@@ -106,16 +106,35 @@ class Ddpm(Trained):
         from parhelion.generators._ddpm_draw import pictures
 
         layouts = [self.layout(request) for request in requests]
-
-        walk_of = partial(self.walk, network=fitted.network)
-        images = pictures(fitted.network, requests, layouts, self.config, fitted.seen, walk_of)
+        images = pictures(self, fitted, requests, layouts, self.config.draw_batch)
         return [Drawn(image=image, y=y) for image, y in zip(images, layouts, strict=True)]
+
+    def size(self, request: Request, y: Annotation) -> "Size":
+        """That of the layout, or of the parent, or the one that was learnt."""
+        seen: SeenFrames = self.whole_fit.seen
+        if seen.layers:
+            return y.size
+        return request.parent.size if request.parent is not None else seen.size
+
+    def told(
+        self, requests: Sequence[Request], layouts: Sequence[Annotation], size: "Size"
+    ) -> "Told":
+        """Class, conditions and layout of each."""
+        from parhelion.generators._ddpm_draw import told_of
+
+        return told_of([r.conditions for r in requests], layouts, size, self.whole_fit.seen)
 
     def walk(self, requests: Sequence[Request], network: "Denoiser") -> "Walk":
         """How these pictures, of one size, come out of noise."""
         from parhelion.generators._ddpm_draw import from_noise
 
         return from_noise(self.config.sampler, self.config.calls)
+
+    def mix(self) -> "Mix":
+        """By the setting `guidance`."""
+        from parhelion.generators._guidance import guided_by
+
+        return guided_by(self.config.guidance)
 
     def bits_per_dimension(self, frames: Sequence[Frame], seed: int) -> tuple[float, Likelihood]:
         """Mean bits per grey level at the size that was learnt, given y, by the bound of

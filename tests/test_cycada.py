@@ -19,7 +19,7 @@ from parhelion.generators._cycada_align import (
     rows,
     self_ensembling,
 )
-from parhelion.generators._cycada_jitter import jittered
+from parhelion.generators._cycada_jitter import jittered, relit
 from parhelion.generators._cycada_losses import (
     alignment_loss,
     discriminator_loss,
@@ -328,6 +328,16 @@ def test_jitter_moves_pictures_a_little_and_depends_on_its_draw_alone() -> None:
     assert -1 <= float(a.min()) <= float(a.max()) <= 1 + 1e-6
     assert 0.6 < float((a + 1).sum() / (x + 1).sum()) < 1.5
     assert (a[:, :, :5] == -1).all()
+
+
+def test_another_light_keeps_order_and_place_and_depends_on_its_draw_alone() -> None:
+    x = torch.linspace(-0.9, 0.9, 32).expand(24, 3, 32, 32)
+    a, b = (relit(x, torch.Generator().manual_seed(5)) for _ in range(2))
+    assert torch.equal(a, b)
+    assert -1 <= float(a.min()) <= float(a.max()) <= 1
+    columns = a.mean(dim=(1, 2))  # without the noise: brighter places stay the brighter ones
+    assert (columns[:, 16:].mean(dim=1) > columns[:, :16].mean(dim=1)).all()
+    assert float(a.mean(dim=(1, 2, 3)).std()) > 0.2
 
 
 def test_a_drawn_digit_keeps_its_class(data: TrainingData, tmp_path: Path) -> None:

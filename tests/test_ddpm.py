@@ -14,9 +14,9 @@ from torch import Tensor
 from parhelion.generators._annotated_crops import AnnotatedCrops
 from parhelion.generators._conditioning import PLANES
 from parhelion.generators._ddpm_bound import nats, prior, reconstruction
-from parhelion.generators._ddpm_draw import guided
 from parhelion.generators._ddpm_step import DdpmStep, layers_of
-from parhelion.generators._denoiser import Told
+from parhelion.generators._denoiser import Told, told
+from parhelion.generators._guidance import guided_by, mixed
 from parhelion.generators._noise_levels import SMALLEST, scales
 from parhelion.generators._twin_crops import LacksLayers
 from parhelion.generators.ddpm import Ddpm, DdpmConfig
@@ -106,8 +106,8 @@ def test_crops_and_their_planes_show_the_same_window() -> None:
 def test_an_untrained_network_gives_the_scaled_noisy_picture() -> None:
     step = step_of(DIGITS)
     x, sigma = torch.randn(3, 1, 16, 16), torch.tensor([0.01, 0.5, 20.0])
-    told = step.told(step.crops.batch(3, rng(2)))
-    found = step.D(x, sigma, told)
+    known = step.told(step.crops.batch(3, rng(2)))
+    found = step.D(x, sigma, known)
     torch.testing.assert_close(found, scales(sigma).skip[:, None, None, None] * x)
 
 
@@ -144,11 +144,13 @@ def test_guidance_1_is_the_conditional_model_and_others_lie_on_its_line() -> Non
     step = step_of(DIGITS)
     for k in range(3):
         step(k)
-    told = step.told(step.crops.batch(2, rng(7)))
+    known = step.told(step.crops.batch(2, rng(7)))
     x = torch.randn(2, 1, 16, 16)
     with torch.inference_mode():
-        heard = step.D(x, torch.full((2,), 0.7), told)
-        zero, one, three = (guided(step.D, told, w, (16, 16))(x, 0.7) for w in (0.0, 1.0, 3.0))
+        heard = step.D(x, torch.full((2,), 0.7), known)
+        zero, one, three = (
+            mixed(step.D, known, guided_by(w), (16, 16))(x, 0.7) for w in (0.0, 1.0, 3.0)
+        )
     assert torch.equal(one, heard)
     torch.testing.assert_close(three, zero + 3 * (one - zero))
     assert not torch.equal(zero, one)
@@ -237,8 +239,8 @@ def test_the_bound_lies_a_little_below_a_density_that_is_known() -> None:
     random = np.random.default_rng(8)
     levels = np.clip(np.round((random.normal(0, 0.2, (16, 1, 24, 24)) + 1) * 127.5), 0, 255)
     x = torch.from_numpy(levels / 127.5 - 1).float()
-    told = Told(torch.zeros(16, 0), torch.zeros(16, 0, 24, 24), torch.ones(16))
-    found = nats(BestOfGaussian(), x, told, 64, torch.Generator().manual_seed(9))  # type: ignore[arg-type]
+    nothing = told(torch.zeros(16, 0), torch.zeros(16, 0, 24, 24))
+    found = nats(BestOfGaussian(), x, nothing, 64, torch.Generator().manual_seed(9))  # type: ignore[arg-type]
     per_level = math.log(2 / 255) - 0.5 * math.log(2 * math.pi * 0.2**2)
     wanted = per_level * x[0].numel() - (x.square().flatten(1).sum(dim=1) / (2 * 0.2**2))
     bits = float((found - wanted).mean()) / (x[0].numel() * math.log(2))

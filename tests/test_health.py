@@ -60,6 +60,17 @@ def test_coverage_that_falls_is_a_collapse() -> None:
     assert "best" in found.sentence
 
 
+def test_pictures_of_other_layouts_are_not_asked_to_cover_the_true_ones() -> None:
+    real, far = pictures(0), pictures(1) + 3 * torch.randn(1, 1, 1, 16, 1)
+    for covers, cause in ((True, "collapsed"), (False, None)):
+        health = Health(steps=STEPS, obeys=False, covers=covers)
+        assert health.examine(STEPS - 1, Probe(pictures(1), real)) is None
+        found = health.examine(STEPS, Probe(far, real))
+        assert (found and found.cause) == cause
+    one = pictures(1)[:, :1].expand(-1, EACH, -1, -1, -1)
+    assert examine(one, covers=False) == "collapsed"
+
+
 def test_pictures_of_the_wrong_class_ignore_their_conditions() -> None:
     assert examine(pictures(1).roll(1, dims=0)) == "ignores conditions"
     anything = pictures(1)[torch.randperm(CLASSES, generator=torch.Generator().manual_seed(2))[:1]]
