@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from parhelion.pipeline.frame import LAYERS, Annotation, Frame, SceneObject
 from parhelion.pipeline.layers import instance_boxes
-from parhelion.pipeline.scene_class import SceneClass
+from parhelion.pipeline.scene_class import CHILDREN, SceneClass
 
 Mask = NDArray[np.bool_]  # (H, W)
 
@@ -39,6 +39,37 @@ def merged(parent: Frame, edited: Annotation, mask: Mask, read: frozenset[str]) 
         objects=tuple(_objects(parent, edited, layers.get("instances"), mask)),
         **layers,
     )
+
+
+def become(parent: Frame, c: SceneClass, mask: Mask) -> Annotation:
+    """The parent's labels with class c where the mask is, as part of no thing.
+
+    How far it is the ground beside it tells, row by row, where that is ground of the same class.
+    """
+    assert parent.stencil is not None
+    stencil, depth, instances = parent.stencil.copy(), parent.depth, parent.instances
+    if depth is not None:
+        depth = np.where(mask, _depth_of(c, parent.stencil, depth, mask), depth)
+    stencil[mask] = c
+    if instances is not None:
+        instances = np.where(mask, np.int32(0), instances)
+    return Annotation(
+        label_space=parent.label_space | {c}, stencil=stencil, depth=depth, instances=instances
+    )
+
+
+def _depth_of(
+    c: SceneClass, stencil: NDArray[np.uint8], depth: NDArray[np.float32], mask: Mask
+) -> NDArray[np.float32]:
+    """(H, W): the sky is infinitely far, ground of class c as far as its median in each row."""
+    if c is SceneClass.SKY:
+        return np.full(depth.shape, np.inf, dtype=np.float32)
+    same = np.where((stencil == c) & ~mask & np.isfinite(depth), depth, np.nan)
+    rows = np.full(len(depth), np.nan, dtype=np.float32)
+    there = np.isfinite(same).any(axis=1)
+    if c in CHILDREN[SceneClass.FLAT]:
+        rows[there] = np.nanmedian(same[there], axis=1)
+    return np.broadcast_to(rows[:, None], depth.shape)
 
 
 def _laid(

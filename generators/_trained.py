@@ -175,7 +175,7 @@ class Trained(ABC):
 
     def unsupported(self, request: Request) -> str | None:
         """Why this request cannot be drawn, whatever its conditions, in a sentence."""
-        if request.mask is not None:
+        if request.mask is not None or request.becomes is not None:
             return f"{self.NAME} draws whole pictures and got a mask: use one that fills in"
         if request.text is not None:
             return f"{self.NAME} reads no text, got {request.text!r}: put it into the conditions"

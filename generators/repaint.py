@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parhelion.generators._over_ddpm import OverDdpm, OverDdpmConfig
-from parhelion.generators._repaint_layout import merged
+from parhelion.generators._repaint_layout import become, merged
 from parhelion.generators._settings import Positive
 from parhelion.generators._trained import Drawn, Fitted, TrainedConfig
 from parhelion.pipeline.contracts import Request
@@ -55,17 +55,23 @@ class Repaint(OverDdpm):
         if mask is not None and mask.shape != parent.size:
             return f"{self.NAME} wanted a mask of the parent's size {parent.size}, got {mask.shape}"
         edited = request.annotation
+        if edited is not None and request.becomes is not None:
+            return f"{self.NAME} wanted an annotation or what the mask becomes, got both: give one"
+        if request.becomes is not None and "stencil" not in self.needs:
+            return f"{self.NAME} cannot be told classes: its network has learnt without a stencil"
         if edited is not None and edited.layers & self.needs and edited.size != parent.size:
             return (
                 f"{self.NAME} wanted an annotation of the parent's size {parent.size}, got "
                 f"{edited.size}"
             )
-        return super().unsupported(replace(request, mask=None))  # a mask is what it is for
+        return super().unsupported(replace(request, mask=None, becomes=None))  # what it is for
 
     def layout(self, request: Request) -> Annotation:
         """The parent's labels with the edited ones inside the mask. Raises CannotHonour."""
         assert request.parent is not None
         edited = request.annotation if request.annotation is not None else request.parent
+        if request.becomes is not None:
+            edited = become(request.parent, request.becomes, _mask(request))
         y = merged(request.parent, edited, _mask(request), self.needs)
         return require_layers(self.NAME, y, self.needs)
 

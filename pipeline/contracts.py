@@ -17,7 +17,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from parhelion.pipeline.conditions import Conditions
 from parhelion.pipeline.frame import Annotation, Frame, ImageLabel
+from parhelion.pipeline.mask_runs import runs_of
 from parhelion.pipeline.provenance import RequestRecord
+from parhelion.pipeline.scene_class import SceneClass
 from parhelion.pipeline.seeds import digest
 
 Progress = Callable[[int, int], None]  # (done, total)
@@ -77,6 +79,7 @@ class Request:
     parent: Frame | None = None
     annotation: Annotation | None = None
     mask: NDArray[np.bool_] | None = None  # (H, W) where to draw; the rest is kept
+    becomes: SceneClass | None = None  # what shall be there; None: what the annotation says
     text: str | None = None
 
     @property
@@ -91,7 +94,8 @@ class Request:
             draw=self.draw,
             seed=self.seed,
             text=self.text,
-            masked=self.mask is not None,
+            mask=runs_of(self.mask) if self.mask is not None else "",
+            becomes=self.becomes,
         )
 
 

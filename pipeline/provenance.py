@@ -10,6 +10,7 @@ from functools import lru_cache
 from pydantic import BaseModel, ConfigDict
 
 from parhelion.pipeline.conditions import Conditions
+from parhelion.pipeline.scene_class import SceneClass
 
 
 class _Record(BaseModel):
@@ -69,7 +70,8 @@ class RequestRecord(_Record):
     draw: int  # 0, 1, 2 ... of the same wish
     seed: int
     text: str | None = None
-    masked: bool = False
+    mask: str = ""  # runs of the part that was drawn, as `mask_runs` has them; empty: everything
+    becomes: SceneClass | None = None  # what was wanted there
 
 
 class Step(_Record):

@@ -10,6 +10,7 @@ from parhelion.pipeline.contracts import Request
 from parhelion.pipeline.drawing import generator_of
 from parhelion.pipeline.frame import Frame
 from parhelion.pipeline.judging import gate_of
+from parhelion.pipeline.mask_runs import mask_of
 from parhelion.pipeline.provenance import Kind, Step
 from parhelion.pipeline.receipts import Receipt, read_receipts
 from parhelion.pipeline.run_folder import RunFolder
@@ -83,6 +84,8 @@ def _drawn_again(folder: Path, dataset: StoredFrames, stored: Frame) -> Frame:
         draw=story.request.draw,
         text=story.request.text,
         parent=parent,
+        mask=mask_of(story.request.mask) if story.request.mask else None,
+        becomes=story.request.becomes,
     )
     (again,) = generator.generate([request])
     if story.gate is None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from parhelion.generators._noise_levels import sampling_levels
-from parhelion.generators._repaint_layout import merged
+from parhelion.generators._repaint_layout import become, merged
 from parhelion.generators._repaint_walk import places, repainted
 from parhelion.generators.repaint import Repaint, RepaintConfig
 from parhelion.pipeline.conditions import Conditions, Weather
@@ -20,6 +20,7 @@ from parhelion.pipeline.contracts import CannotHonour, Request, TrainingData
 from parhelion.pipeline.frame import Annotation, Frame
 from parhelion.pipeline.frame_list import FrameList
 from parhelion.pipeline.layers import instance_boxes
+from parhelion.pipeline.mask_runs import mask_of
 from parhelion.pipeline.scene_class import SceneClass
 
 DAY = Conditions(weather=Weather.CLEAR, hour=12)
@@ -52,6 +53,15 @@ def part(tmp_path_factory: pytest.TempPathFactory) -> Repaint:
 def right_half(frame: Frame = PARENT) -> NDArray[np.bool_]:
     mask = np.zeros(frame.size, dtype=np.bool_)
     mask[:, frame.size[1] // 2 :] = True
+    return mask
+
+
+def car_box(frame: Frame = PARENT) -> NDArray[np.bool_]:
+    """Where its car stands, and a little around it."""
+    assert frame.stencil is not None
+    rows, columns = np.nonzero(frame.stencil == SceneClass.CAR)
+    mask = np.zeros(frame.size, dtype=np.bool_)
+    mask[rows.min() - 1 : rows.max() + 2, columns.min() - 1 : columns.max() + 2] = True
     return mask
 
 
@@ -206,3 +216,45 @@ def test_what_cannot_be_is_refused(part: Repaint) -> None:
 def test_a_mask_is_all_where_none_is_given(part: Repaint, tmp_path: Path) -> None:
     frame = drawn(part)
     assert (frame.image != PARENT.image).any(axis=2).mean() > 0.9
+
+
+def test_what_a_mask_becomes_is_said_in_a_word_and_stands_in_the_record(part: Repaint) -> None:
+    mask = car_box()
+    wish = Request(
+        conditions=DAY, seed=3, parent=PARENT, mask=mask, becomes=SceneClass.ROAD, annotation=None
+    )
+    drawn = next(iter(part.generate([wish])))
+    assert drawn.stencil is not None
+    assert drawn.depth is not None
+    assert PARENT.depth is not None
+    assert (drawn.stencil[mask] == SceneClass.ROAD).all()
+    assert not any(thing.category is SceneClass.CAR for thing in drawn.objects)
+    assert np.array_equal(drawn.depth[~mask], PARENT.depth[~mask], equal_nan=True)
+    record = drawn.provenance.request
+    assert record is not None
+    assert record.becomes is SceneClass.ROAD
+    assert np.array_equal(mask_of(record.mask), mask)
+    again = replace(wish, mask=mask_of(record.mask), becomes=record.becomes)
+    assert np.array_equal(next(iter(part.generate([again]))).image, drawn.image)
+
+
+def test_ground_is_as_far_as_the_same_ground_beside_it_and_the_sky_has_no_end() -> None:
+    mask = car_box()
+    road, sky = (become(PARENT, c, mask).depth for c in (SceneClass.ROAD, SceneClass.SKY))
+    assert road is not None
+    assert sky is not None
+    assert PARENT.stencil is not None
+    assert PARENT.depth is not None
+    for row in np.flatnonzero(mask.any(axis=1)).tolist():
+        beside = PARENT.depth[row][(PARENT.stencil[row] == SceneClass.ROAD) & ~mask[row]]
+        wanted = np.median(beside) if len(beside) else np.nan
+        np.testing.assert_allclose(road[row][mask[row]], wanted)
+    assert np.isposinf(sky[mask]).all()
+
+
+def test_a_word_beside_an_annotation_is_refused(part: Repaint) -> None:
+    both = Request(
+        conditions=DAY, seed=3, parent=PARENT, becomes=SceneClass.ROAD, annotation=without_car()
+    )
+    with pytest.raises(CannotHonour, match="got both"):
+        next(iter(part.generate([both])))
