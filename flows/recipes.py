@@ -12,10 +12,11 @@ from parhelion.pipeline.classification import ReaderSettings
 from parhelion.pipeline.conditions import TimeOfDay, Weather
 from parhelion.pipeline.downstream import DownstreamConfig
 from parhelion.pipeline.gate import GateConfig
-from parhelion.pipeline.plan import ParentRule, PlanConfig, WantedCell
+from parhelion.pipeline.plan import PlanConfig
 from parhelion.pipeline.run_config import DrawConfig, Role, RunConfig, SourceConfig
 from parhelion.pipeline.segmentation import SegmenterSettings
 from parhelion.pipeline.splits import SplitFractions
+from parhelion.pipeline.wanted import ParentRule, WantedCell
 
 Shots = Sequence[tuple[str, float]]  # (weather, hour)
 

@@ -7,41 +7,34 @@ augmentation (Dwibedi et al. 2017) of labels alone: the picture is drawn for the
 one. Whether picture and annotation agree, the pipeline's gate says.
 """
 
-import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import model_validator
 
 from parhelion.generators._joint_layouts import NEEDED, Origin
 from parhelion.generators._settings import Positive, Share
+from parhelion.generators._with_stock import WithStock, with_story
 from parhelion.pipeline import parts
 from parhelion.pipeline.conditions import Conditions
 from parhelion.pipeline.contracts import (
     CannotHonour,
-    FitReport,
     FrameKey,
     Generator,
     PartConfig,
-    Progress,
     Request,
     TrainingData,
-    silent,
 )
-from parhelion.pipeline.descent import descend, generator_step, require_layers
-from parhelion.pipeline.files import write_json
+from parhelion.pipeline.descent import require_layers
 from parhelion.pipeline.frame import Annotation, Frame, ImageLabel
-from parhelion.pipeline.provenance import Step
-from parhelion.pipeline.seeds import canonical_json, digest, rng, seed_of
+from parhelion.pipeline.seeds import rng, seed_of
 
 if TYPE_CHECKING:
     from parhelion.generators._joint_recombine import Placed
     from parhelion.generators._joint_stock import Stock
 
-INNER, STORY = "inner", "joint.json"
 LAYOUTS_TRIED = 8  # of the stock, until an object finds a place
 ANYTHING = Conditions()  # a request that states none: conditions are drawn as well
 
@@ -80,19 +73,19 @@ class JointConfig(PartConfig):
         return self
 
 
-class Joint:
+class Joint(WithStock):
     """Draws annotation and picture. A parent, or an annotation, is the layout to recombine."""
 
+    NAME: ClassVar[str] = "joint"
     VERSION: ClassVar[str] = "1"
     Config: ClassVar[type[PartConfig]] = JointConfig
-    needs_fit: ClassVar[bool] = True
     models: str = "p(x, y)"
 
-    def __init__(self, config: JointConfig) -> None:
-        self.config = config
-        self.inner: Generator = parts.build("generators", config.inner, **config.inner_settings)
-        self._stock: Stock | None = None
-        self._drawable: list[Conditions] = []  # stated by training frames, and drawn by the inner
+    _drawable: Sequence[Conditions] = ()  # stated by training frames, and drawn by the inner
+
+    def inner_part(self) -> tuple[str, dict[str, Any]]:
+        """As the settings name it."""
+        return self.config.inner, self.config.inner_settings
 
     @property
     def needs(self) -> frozenset[str]:
@@ -101,27 +94,16 @@ class Joint:
 
     @property
     def recombines(self) -> bool:
-        return self.config.annotations == "recombine"
+        return bool(self.config.annotations == "recombine")
 
     def refusal(self, conditions: Conditions, parent: FrameKey | None = None) -> str | None:
         """Why not: as the inner generator says; conditions that nobody states are drawn."""
-        if self._stock is None:
-            return "joint has not been fitted: call fit, or load a fitted one"
         if conditions == ANYTHING and self._drawable:
             return None
-        return self.inner.refusal(conditions, parent)
+        return super().refusal(conditions, parent)
 
-    def unready(self) -> str | None:
-        """What the inner generator lacks."""
-        return self.inner.unready()
-
-    def fit(
-        self, data: TrainingData, workdir: Path, seed: int, progress: Progress = silent
-    ) -> FitReport:
-        """Fits the inner generator, resuming it, and keeps annotations of training groups.
-
-        Raises ValueError where nothing is there to recombine, or no frame has a class.
-        """
+    def stock_of(self, data: TrainingData, seed: int) -> "Stock":
+        """Layouts to recombine, and p(y). Raises ValueError where there is none."""
         from parhelion.generators._joint_stock import stock_of
 
         stock = stock_of(data, self.config.most_layouts if self.recombines else 0, seed)
@@ -132,62 +114,31 @@ class Joint:
                 f"joint recombines objects with stencil, depth and instances, and found none whole "
                 f"and on the ground in {len(stock.layouts)} training annotations"
             )
-        report = self.inner.fit(data, workdir / INNER, seed, progress)
-        self._take(stock, report.checkpoint_sha256)
-        return report.model_copy(update={"checkpoint_sha256": self._sha256})
+        return stock
 
-    def generate(self, requests: Sequence[Request]) -> Iterator[Frame]:
-        """One frame per request, each drawn alone. Raises CannotHonour."""
-        for request in requests:
-            yield self._frame(request)
-
-    def save(self, folder: Path) -> None:
-        """The inner generator's state in a folder of its own; annotations as safetensors, JSON."""
-        stock = self._fitted()
-        self.inner.save(folder / INNER)
-        stock.save(folder)
-        story = {"version": self.VERSION, "config": self.config, "inner_sha256": self._inner_sha256}
-        write_json(folder / STORY, json.loads(canonical_json(story)))
-
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """The generator that was saved there. Raises ValueError for another version's."""
-        from parhelion.generators._joint_stock import Stock
-
-        story = json.loads((folder / STORY).read_text())
-        if story["version"] != cls.VERSION:
-            raise ValueError(
-                f"{folder}: wanted joint of version {cls.VERSION}, got {story['version']}: fit anew"
-            )
-        made = cls(JointConfig(**story["config"]))
-        made.inner = parts.part("generators", made.config.inner).load(folder / INNER)
-        made._take(Stock.load(folder), story["inner_sha256"])
-        return made
-
-    def _take(self, stock: "Stock", inner_sha256: str) -> None:
-        self._stock, self._inner_sha256 = stock, inner_sha256
-        self._sha256 = digest(inner_sha256, stock.sha256)
+    def take(self, stock: "Stock", inner_sha256: str) -> None:
+        """Also finds which conditions it can choose itself."""
+        super().take(stock, inner_sha256)
         stated = dict.fromkeys(s.conditions for s in stock.stated)
         self._drawable = [c for c in stated if self.inner.refusal(c) is None]
 
-    def _fitted(self) -> "Stock":
-        if self._stock is None:
-            raise ValueError("joint has nothing to save or to draw from: fit it first")
-        return self._stock
-
-    def _frame(self, request: Request) -> Frame:
+    def frame(self, request: Request) -> Frame:
+        """An annotation, then its picture. Raises CannotHonour."""
         if refused := self.refusal(request.conditions) or _unsupported(request):
             raise CannotHonour(refused)
         random = rng(request.seed, "joint")
         conditions = request.conditions
         if conditions == ANYTHING and self.inner.refusal(conditions) is not None:
-            conditions = self._fitted().conditions(self._drawable, random)
+            conditions = self.stock.conditions(self._drawable, random)
         if not self.recombines:
             y = Annotation(conditions=conditions, label=self._label(request, conditions, random))
             return self._drawn(request, y)
         origin, placed = self._recombined(request, random)
         frame = self._drawn(request, replace(placed[-1].y, conditions=conditions))
-        return _with_story(frame, origin, placed, request)
+        frame = with_story(frame, origin, placed, request, self.VERSION)
+        if origin is None or request.parent is not None:
+            return frame
+        return frame.with_provenance(group_id=origin.group_id, source=origin.source)
 
     def _label(
         self, request: Request, conditions: Conditions, random: np.random.Generator
@@ -198,7 +149,7 @@ class Joint:
         settings = parts.config("generators", self.config.inner, self.config.inner_settings)
         least = int(getattr(settings, "min_frames_per_cell", 1))
         uniform = self.config.classes == "uniform"
-        label = self._fitted().label(conditions.cell, least, uniform, random)
+        label = self.stock.label(conditions.cell, least, uniform, random)
         if label is None:
             raise CannotHonour(
                 f"joint saw no class of {least} frames or more under {conditions.cell}: ask for "
@@ -212,7 +163,7 @@ class Joint:
         """Objects put into the request's layout, or into one of the stock, whose origin is told."""
         from parhelion.generators._joint_recombine import recombined
 
-        c, stock = self.config, self._fitted()
+        c, stock = self.config, self.stock
         wanted = int(random.integers(1, c.most_objects + 1))
         candidates: Iterable[tuple[Annotation, Origin | None]]
         if request.y is not None:
@@ -240,18 +191,7 @@ class Joint:
             draw=request.draw,
             annotation=y,
         )
-        (inner,) = self.inner.generate([asked])
-        step = generator_step("joint", self.VERSION, self.config, checkpoint_sha256=self._sha256)
-        frame = descend(
-            request,
-            inner.image,
-            step,
-            inner.provenance.numerics,
-            conditions=inner.conditions,
-            y=inner,
-        )
-        *before, last = frame.provenance.steps
-        return frame.with_provenance(steps=(*before, *inner.provenance.steps, last), twin_id="")
+        return self.drawn(request, asked)
 
 
 def _unsupported(request: Request) -> str | None:
@@ -264,23 +204,6 @@ def _unsupported(request: Request) -> str | None:
 
 def _group_of(request: Request) -> str:
     return request.parent.group_id if request.parent is not None else ""
-
-
-def _with_story(
-    frame: Frame, origin: Origin | None, placed: Sequence["Placed"], request: Request
-) -> Frame:
-    """The frame with the story of its annotation before the picture's; of its layout's group."""
-    told = {
-        "layout": origin.model_dump(mode="json") if origin is not None else "of the request",
-        "objects": [p.told() for p in placed],
-    }
-    number = len(request.parent.provenance.steps) if request.parent is not None else 0
-    step = Step(part="recombined", version=Joint.VERSION, settings=canonical_json(told))
-    steps = frame.provenance.steps
-    frame = frame.with_provenance(steps=(*steps[:number], step, *steps[number:]))
-    if origin is None or request.parent is not None:
-        return frame
-    return frame.with_provenance(group_id=origin.group_id, source=origin.source)
 
 
 PART = Joint

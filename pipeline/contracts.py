@@ -221,6 +221,22 @@ class Generator(Protocol):
     def load(cls, folder: Path) -> Self: ...
 
 
+@runtime_checkable
+class DrawsTogether(Protocol):
+    """A generator that is quicker with several requests at a time; their bytes are the same."""
+
+    @property
+    def at_once(self) -> int: ...  # requests
+
+
+@runtime_checkable
+class ReadsText(Protocol):
+    """A generator that takes a wish in words; optional beside `Generator`."""
+
+    def understood(self, text: str, conditions: Conditions) -> Conditions:
+        """What the wish asks of a frame under `conditions`. Raises CannotHonour."""
+
+
 Likelihood = Literal["exact", "bound"]  # bound: the true figure is at most this
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from parhelion.pipeline import parts
 from parhelion.pipeline.bad_frame import Reason
-from parhelion.pipeline.contracts import CannotHonour, Generator
+from parhelion.pipeline.contracts import CannotHonour, DrawsTogether, Generator
 from parhelion.pipeline.engine import ChunkResult, Spec, Stage, chunked
 from parhelion.pipeline.fitting import fitted
 from parhelion.pipeline.frame import Frame
@@ -72,7 +72,7 @@ def draw_chunk(spec: Spec, chunk: Chunk) -> ChunkResult:
     quarantined: list[QuarantineRow] = []
     drawn: Counter[str] = Counter()  # by need
     needs = {str(request.seed): request.need for request in requests}
-    frames = counted(_frames(generator, requests, parents, quarantined), needs, drawn)
+    frames = counted(frames_of(generator, requests, parents, quarantined), needs, drawn)
     return ChunkResult(write=as_table(frames), quarantined=quarantined, figures=drawn)
 
 
@@ -85,26 +85,44 @@ def counted(
         yield frame, split
 
 
-def _frames(
+def frames_of(
     generator: Generator,
     requests: Sequence[PlannedRequest],
     parents: StoredFrames,
     quarantined: list[QuarantineRow],
 ) -> Iterator[tuple[Frame, str]]:
-    for planned in requests:
-        parent = parents.by_id(planned.parent_id)
-        try:
-            (frame,) = generator.generate([planned.request(parent)])
-        except CannotHonour as error:
-            row = QuarantineRow(
-                stage="generate",
-                reason=Reason.CANNOT_HONOUR,
-                sentence=str(error),
-                native_id=parent.provenance.source.native_id,
-                parent_id=parent.frame_id,
-                group_id=parent.group_id,
-                cell=planned.conditions.cell,
-            )
-            quarantined.append(row)
-            continue
-        yield frame, "train"
+    """Frames with their split, in order; what is refused goes to `quarantined`."""
+    at_once = generator.at_once if isinstance(generator, DrawsTogether) else 1
+    for first in range(0, len(requests), at_once):
+        some = requests[first : first + at_once]
+        for frame in _together(generator, some, parents, quarantined):
+            yield frame, "train"
+
+
+def _together(
+    generator: Generator,
+    requests: Sequence[PlannedRequest],
+    parents: StoredFrames,
+    quarantined: list[QuarantineRow],
+) -> list[Frame]:
+    """The frames of these requests; where one is refused, each is asked for by itself."""
+    asked = [(planned, parents.by_id(planned.parent_id)) for planned in requests]
+    try:
+        return list(generator.generate([planned.request(parent) for planned, parent in asked]))
+    except CannotHonour as error:
+        if len(asked) == 1:
+            quarantined.append(_refused(*asked[0], error))
+            return []
+    return [f for one in requests for f in _together(generator, [one], parents, quarantined)]
+
+
+def _refused(planned: PlannedRequest, parent: Frame, error: CannotHonour) -> QuarantineRow:
+    return QuarantineRow(
+        stage="generate",
+        reason=Reason.CANNOT_HONOUR,
+        sentence=str(error),
+        native_id=parent.provenance.source.native_id,
+        parent_id=parent.frame_id,
+        group_id=parent.group_id,
+        cell=planned.conditions.cell,
+    )

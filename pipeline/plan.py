@@ -7,92 +7,17 @@ together, in exact arithmetic. `plan_requests` turns what is missing into reques
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from fractions import Fraction
 from math import ceil
 from typing import Annotated, Protocol, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from parhelion.pipeline.bias import Census
-from parhelion.pipeline.conditions import Conditions, TimeOfDay, Weather
-from parhelion.pipeline.contracts import FrameKey, PartConfig
+from parhelion.pipeline.conditions import Conditions, Weather
+from parhelion.pipeline.contracts import CannotHonour, FrameKey, PartConfig, ReadsText
 from parhelion.pipeline.frame import ImageLabel
 from parhelion.pipeline.scene_class import SceneClass
-
-Share = Annotated[float, Field(ge=0, lt=1)]
-Hour = Annotated[float, Field(ge=0, lt=24)]
-
-
-def _exact(share: float) -> Fraction:
-    return Fraction(str(share))  # 0.1 is one tenth, not the binary number beside it
-
-
-def _class_of(value: object) -> object:
-    """A class as a config writes it: "traffic light", "traffic_light" or its id."""
-    if isinstance(value, str) and not value.isdecimal():
-        by_label = {c.label: c for c in SceneClass}
-        name = value.lower().replace("_", " ")
-        if name not in by_label:
-            raise ValueError(f"no class {value!r}; there are: {', '.join(by_label)}")
-        return by_label[name]
-    return int(value) if isinstance(value, str) else value
-
-
-ClassName = Annotated[SceneClass, BeforeValidator(_class_of)]
-
-
-class WantedCell(PartConfig):
-    """A cell that the dataset shall have: any of these weathers at any of these hours."""
-
-    weathers: Annotated[tuple[Weather, ...], Field(min_length=1)] = (Weather.FOGGY,)
-    hours: tuple[Hour, ...] = (9.0, 12.0, 15.0)  # clock hours; none = of no hour, as digits are
-    share: Share = 0.1  # of all frames at the end
-    count: Annotated[int, Field(ge=0)] | None = None  # frames at the end, in place of the share
-    class_shares: dict[ClassName, Share] = Field(default={})  # of the cell's frames, that show it
-    image_class_shares: dict[str, Share] = Field(default={})  # of the cell's frames, that are it
-
-    @model_validator(mode="after")
-    def _one_cell(self) -> Self:
-        cells = sorted({c.cell for c in self.choices})
-        if len(cells) != 1:
-            raise ValueError(
-                f"weathers and hours must all lie in one cell, got {', '.join(cells)}: "
-                "want each cell by itself"
-            )
-        for name in ("class_shares", "image_class_shares"):
-            total = sum(map(_exact, getattr(self, name).values()))
-            if total >= 1:
-                raise ValueError(f"{name} must sum to less than 1, got {float(total):g}")
-        return self
-
-    @property
-    def choices(self) -> tuple[Conditions, ...]:
-        """The conditions to draw from, in order."""
-        hours = self.hours or (None,)
-        return tuple(Conditions(weather=w, hour=h) for w in self.weathers for h in hours)
-
-    @property
-    def cell(self) -> str:
-        return self.choices[0].cell
-
-
-class ParentRule(PartConfig):
-    """Which frames may be redrawn under other conditions."""
-
-    skies: tuple[str, ...] = ("clear", "cloudy")  # Conditions.sky_kind; dry and without fog
-    times: tuple[TimeOfDay, ...] = (TimeOfDay.DAY,)
-    kinds: tuple[str, ...] = ("real", "simulated")  # never a generated frame again
-    splits: tuple[str, ...] = ("train",)
-
-    def fits(self, key: FrameKey) -> bool:
-        """Whether this frame may be a parent."""
-        conditions = key.conditions
-        return (
-            conditions.sky_kind in self.skies
-            and conditions.time_of_day in self.times
-            and key.kind in self.kinds
-            and key.split in self.splits
-        )
+from parhelion.pipeline.wanted import ParentRule, WantedCell, WantedEdit, exact
 
 
 class PlanConfig(PartConfig):
@@ -104,6 +29,7 @@ class PlanConfig(PartConfig):
         WantedCell(weathers=(Weather.RAINING,)),
         WantedCell(weathers=(Weather.SNOWING,)),
     )
+    edits: tuple[WantedEdit, ...] = ()  # on top of the cells
     mix: dict[str, Annotated[float, Field(gt=0)]] = Field(default={"weather": 1.0})  # relative
     parents: ParentRule = ParentRule()
     max_rounds: Annotated[int, Field(ge=1)] = 3  # the first drawing and top-ups after rejection
@@ -115,15 +41,24 @@ class PlanConfig(PartConfig):
         twice = sorted({c for c in cells if cells.count(c) > 1})
         if twice:
             raise ValueError(f"wanted: each cell once, got twice: {', '.join(twice)}")
-        total = sum(_exact(w.share) for w in self.wanted if w.count is None)
+        total = sum(exact(w.share) for w in self.wanted if w.count is None)
         if total >= 1:
             raise ValueError(
                 f"wanted: shares must sum to less than 1, so that the frames at hand keep a place, "
                 f"got {float(total):g}"
             )
-        if not self.mix:
+        if self.wanted and not self.mix:
             raise ValueError("mix: wanted at least one generator, got none")
+        edits = [edit.name for edit in self.edits]
+        if twice := sorted({name for name in edits if edits.count(name) > 1}):
+            raise ValueError(f"edits: each name once, got twice: {', '.join(twice)}")
         return self
+
+    @property
+    def generators(self) -> frozenset[str]:
+        """All that it names."""
+        mix = self.mix if self.wanted else ()
+        return frozenset(mix) | {edit.generator for edit in self.edits}
 
 
 class _Record(BaseModel):
@@ -138,9 +73,10 @@ class Option(_Record):
 
 
 class Need(_Record):
-    """What is missing of one cell, or of one class in it."""
+    """What is missing of one cell, or of one class in it; or the frames of an edit."""
 
     cell: str
+    edit: WantedEdit | None = None  # of frames under their own conditions; no option then
     scene_class: SceneClass | None = None  # parents must show it
     image_label: ImageLabel | None = None  # parents must have it, and hand it on
     have: int  # frames there now
@@ -192,6 +128,26 @@ def refusal_of(
     return generator.refusal(conditions, parent)
 
 
+def refusal_of_edit(
+    edit: WantedEdit, generator: Refuses, parents: Sequence[FrameKey]
+) -> str | None:
+    """Why the generator edits none of these frames, the text included; None where it does one."""
+    if edit.text and not isinstance(generator, ReadsText):
+        return f"it reads no text, got {edit.text!r}: use instruct, or put it into the settings"
+    sentences = {}
+    for parent in edit.fitting(parents, {}):
+        try:
+            asked = parent.conditions
+            if edit.text and isinstance(generator, ReadsText):
+                asked = generator.understood(edit.text, asked)
+            sentences[parent.frame_id] = refusal_of(generator, asked, parent)
+        except CannotHonour as error:
+            sentences[parent.frame_id] = str(error)
+    if None in sentences.values():
+        return None
+    return next(iter(sentences.values()), None) or "no frame may be its parent: widen its `parents`"
+
+
 class UnfillableCell(ValueError):
     """A cell that no generator can draw; it carries the sentence of each."""
 
@@ -205,7 +161,7 @@ class UnfillableCell(ValueError):
 
 
 def make_plan(census: Census, config: PlanConfig) -> Plan:
-    """What is missing of every wanted cell and of the classes in it.
+    """What is missing of every wanted cell and of the classes in it, and the edits.
 
     Raises ValueError for a class of whole images that no frame's vocabulary has.
     """
@@ -246,6 +202,10 @@ def make_plan(census: Census, config: PlanConfig) -> Plan:
         rest = added[wanted.cell] - sum(need.missing for need in of_class)
         whole = Need(cell=wanted.cell, have=have, target=target, missing=rest, options=options)
         needs += [whole, *of_class]
+    needs += [
+        Need(cell=e.need, edit=e, have=0, target=e.count, missing=e.count, options=())
+        for e in config.edits
+    ]
     return Plan(config=config, frames=census.frames, needs=tuple(needs))
 
 
@@ -267,7 +227,7 @@ def _additions(census: Census, config: PlanConfig) -> dict[str, int]:
 
 def _short(census: Census, wanted: WantedCell, total: int, added: int) -> int:
     """Frames that the cell lacks, in a dataset of `total` frames where it gets `added` new ones."""
-    target = wanted.count if wanted.count is not None else ceil(_exact(wanted.share) * total)
+    target = wanted.count if wanted.count is not None else ceil(exact(wanted.share) * total)
     by_class = sum(_class_short(census, wanted, c, added) for c in wanted.class_shares)
     by_class += sum(_image_class_short(census, wanted, c, added) for c in wanted.image_class_shares)
     return max(target - census.frames_in(wanted.cell), by_class, 0)
@@ -276,13 +236,13 @@ def _short(census: Census, wanted: WantedCell, total: int, added: int) -> int:
 def _class_short(census: Census, wanted: WantedCell, c: SceneClass, added: int) -> int:
     """Frames with class c that the cell lacks; only frames whose source annotates c count."""
     shown, annotated = census.frames_with(wanted.cell, c)
-    return max(ceil(_exact(wanted.class_shares[c]) * (annotated + added)) - shown, 0)
+    return max(ceil(exact(wanted.class_shares[c]) * (annotated + added)) - shown, 0)
 
 
 def _image_class_short(census: Census, wanted: WantedCell, name: str, added: int) -> int:
     """Frames of an image-level class that the cell lacks; only frames that have a label count."""
     have, labelled = census.frames_of(wanted.cell, name)
-    share = _exact(wanted.image_class_shares[name])
+    share = exact(wanted.image_class_shares[name])
     return max(ceil(share * (labelled + added)) - have, 0)
 
 
@@ -305,15 +265,24 @@ def fillable(
     fits the plan's rule, where it refuses no conditions as such. Raises KeyError where the mix
     names a generator that is not among `generators`.
     """
-    absent = sorted(plan.config.mix.keys() - generators.keys())
+    absent = sorted(plan.config.generators - generators.keys())
     if absent:
-        raise KeyError(f"mix names generators that are not there: {', '.join(absent)}")
+        raise KeyError(f"plan names generators that are not there: {', '.join(absent)}")
+    parents = list(parents)
     fitting = {
         (key.conditions, key.layers): key for key in parents if plan.config.parents.fits(key)
     }
     needs: list[Need] = []
     unfillable: dict[str, UnfillableCell] = {}
     for need in plan.needs:
+        if need.edit is not None:
+            sentence = refusal_of_edit(need.edit, generators[need.edit.generator], parents)
+            if sentence is None:
+                needs.append(need)
+            else:
+                refused = ((need.edit.generator, sentence),)
+                unfillable[need.cell] = UnfillableCell(need.cell, refused)
+            continue
         options, refusals = _honoured(need, generators, [*fitting.values()] or [None])
         if options or not need.missing:
             needs.append(need.model_copy(update={"options": options}))

@@ -15,9 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from parhelion.pipeline.conditions import Conditions
 from parhelion.pipeline.contracts import FrameKey, Request
 from parhelion.pipeline.frame import Frame, ImageLabel
-from parhelion.pipeline.plan import Need, Option, ParentRule, Plan, Refuses, refusal_of
+from parhelion.pipeline.plan import Need, Option, Plan, Refuses, refusal_of
 from parhelion.pipeline.scene_class import LabelSpace
 from parhelion.pipeline.seeds import rng, seed_of
+from parhelion.pipeline.wanted import ParentRule, WantedEdit
 
 Count = Annotated[int, Field(ge=0)]
 Item = TypeVar("Item")
@@ -35,6 +36,7 @@ class PlannedRequest(BaseModel):
     draw: Count  # 0, 1, 2 ... of this parent for this need
     seed: int
     image_label: ImageLabel | None = None  # that the frame shall have; its parent has it
+    text: str | None = None  # what to do with the parent
 
     def request(self, parent: Frame) -> Request:
         """The request that a generator draws. Raises ValueError for another frame's parent.
@@ -46,7 +48,13 @@ class PlannedRequest(BaseModel):
         if self.image_label is not None and parent.label != self.image_label:
             got = "none" if parent.label is None else parent.label.name
             raise ValueError(f"wanted a parent of the class {self.image_label.name}, got {got}")
-        return Request(conditions=self.conditions, seed=self.seed, draw=self.draw, parent=parent)
+        return Request(
+            conditions=self.conditions,
+            seed=self.seed,
+            draw=self.draw,
+            parent=parent,
+            text=self.text,
+        )
 
 
 class Outcome(BaseModel):
@@ -83,14 +91,18 @@ def requests_for(
     more = {n.name: to_ask(n, before[n.name], config.max_oversampling) for n in plan.needs}
     if round >= config.max_rounds or not any(more.values()):
         return []
-    fitting = _fitting(config.parents, parents)
     wanted: list[PlannedRequest] = []
     for need in plan.needs:
-        if more[need.name]:
-            chosen = _drawable(need, _parents_of(need, fitting, contents), generators)
-            start = before[need.name].asked
-            of_need = _Sequence(config.mix, need, chosen, generators, seed)
-            wanted += of_need.requests(start, start + more[need.name])
+        if not more[need.name]:
+            continue
+        if need.edit is not None:
+            chosen, mix = _edited(need.edit, parents, contents), {need.edit.generator: 1.0}
+        else:
+            fitting = _fitting(config.parents, parents)
+            chosen, mix = _parents_of(need, fitting, contents), config.mix
+        of_need = _Sequence(mix, need, _drawable(need, chosen, generators), generators, seed)
+        start = before[need.name].asked
+        wanted += of_need.requests(start, start + more[need.name])
     return wanted
 
 
@@ -134,6 +146,28 @@ def _parents_of(
     return chosen
 
 
+def _edited(
+    edit: WantedEdit, parents: Sequence[FrameKey], contents: Mapping[str, LabelSpace] | None
+) -> list[FrameKey]:
+    if edit.lacking and contents is None:
+        raise ValueError(f"{edit.need}: wanted `contents`, the classes that each parent shows")
+    chosen = edit.fitting(parents, contents or {})
+    if not chosen:
+        lacking = ", ".join(c.label for c in edit.lacking)
+        raise NoParent(
+            f"{edit.need}: none of {len(parents)} frames fits its rule for parents"
+            f"{' and shows no ' + lacking if lacking else ''}: widen `parents` or `lacking`"
+        )
+    return chosen
+
+
+def options_of(need: Need, parent: FrameKey) -> Sequence[Option]:
+    """What may be asked of this parent: an edit leaves it under its own conditions."""
+    if need.edit is None:
+        return need.options
+    return [Option(conditions=parent.conditions, generators=(need.edit.generator,))]
+
+
 def _able(option: Option, parent: FrameKey, generators: Mapping[str, Refuses]) -> list[str]:
     """The option's generators that draw it from this parent."""
     refused = {
@@ -146,7 +180,9 @@ def _drawable(
     need: Need, parents: Sequence[FrameKey], generators: Mapping[str, Refuses]
 ) -> list[FrameKey]:
     """The parents of which every option is drawn, else those of which some is."""
-    counts = [sum(bool(_able(o, key, generators)) for o in need.options) for key in parents]
+    counts = [
+        sum(bool(_able(o, key, generators)) for o in options_of(need, key)) for key in parents
+    ]
     most = max(counts)
     if not most:
         raise NoParent(
@@ -178,7 +214,8 @@ class _Sequence:
 
     def _wishes(self) -> Iterator[tuple[FrameKey, int, Option, list[str]]]:
         """Parents and options side by side, without those that nobody draws."""
-        for (parent, draw), option in zip(self._parents(), self._options(), strict=False):
+        for turn, (parent, draw) in enumerate(self._parents()):
+            option = self._option(turn, parent)
             if able := _able(option, parent, self.generators):
                 yield parent, draw, option, able
 
@@ -192,6 +229,7 @@ class _Sequence:
             draw=draw,
             seed=seed_of(self.seed, parent_id, conditions, draw, purpose),
             image_label=self.need.image_label,
+            text=(self.need.edit.text or None) if self.need.edit is not None else None,
         )
 
     def _parents(self) -> Iterator[tuple[FrameKey, int]]:
@@ -205,10 +243,11 @@ class _Sequence:
                 draw, i = divmod(visit, len(frames[group]))
                 yield frames[group][i], draw
 
-    def _options(self) -> Iterator[Option]:
-        """Every option once in each turn, in an order that says nothing about the parent."""
-        for turn in count():
-            yield from self._shuffled(self.need.options, "options", turn)
+    def _option(self, turn: int, parent: FrameKey) -> Option:
+        """Every option once in each round, in an order that says nothing about the parent."""
+        options = options_of(self.need, parent)
+        round_, place = divmod(turn, len(options))
+        return self._shuffled(options, "options", round_)[place]
 
     def _shuffled(self, items: Sequence[Item], what: str, which: int | str) -> list[Item]:
         order = rng("plan", self.seed, self.need.name, what, which).permutation(len(items))

@@ -102,10 +102,10 @@ class RunConfig(PartConfig):
         names = [draw.generator for draw in self.generators]
         if len(set(names)) < len(names):
             raise ValueError(f"generators: wanted each once, got {', '.join(names)}")
-        absent = sorted(self.plan.mix.keys() - set(names))
+        absent = sorted(self.plan.generators - set(names))
         if absent:
             raise ValueError(
-                f"plan.mix names {', '.join(absent)}, which is not among the run's generators: "
+                f"plan names {', '.join(absent)}, which is not among the run's generators: "
                 f"{', '.join(names)}"
             )
         return self

@@ -7,9 +7,11 @@ fine class has a coarse parent, and two sources are compared at their finest com
 
 from collections.abc import Iterable
 from enum import IntEnum
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BeforeValidator
 
 
 class SceneClass(IntEnum):
@@ -53,6 +55,20 @@ class SceneClass(IntEnum):
 
 
 LabelSpace = frozenset[SceneClass]
+
+
+def _class_of(value: object) -> object:
+    """A class as a config writes it: "traffic light", "traffic_light" or its id."""
+    if isinstance(value, str) and not value.isdecimal():
+        by_label = {c.label: c for c in SceneClass}
+        name = value.lower().replace("_", " ")
+        if name not in by_label:
+            raise ValueError(f"no class {value!r}; there are: {', '.join(by_label)}")
+        return by_label[name]
+    return int(value) if isinstance(value, str) else value
+
+
+ClassName = Annotated[SceneClass, BeforeValidator(_class_of)]
 
 CHILDREN: dict[SceneClass, tuple[SceneClass, ...]] = {
     SceneClass.FLAT: (SceneClass.ROAD, SceneClass.SIDEWALK),

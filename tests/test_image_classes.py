@@ -10,10 +10,11 @@ from pydantic import ValidationError
 from parhelion.pipeline.bias import Census, census_of
 from parhelion.pipeline.conditions import Conditions, TimeOfDay, Weather
 from parhelion.pipeline.frame_list import key_of
-from parhelion.pipeline.plan import ParentRule, PlanConfig, WantedCell, make_plan
+from parhelion.pipeline.plan import PlanConfig, make_plan
 from parhelion.pipeline.plan_requests import NoParent, Outcome, requests_for
 from parhelion.pipeline.representation import representation_table, wilson
 from parhelion.pipeline.shards import StoredFrames, write_frames
+from parhelion.pipeline.wanted import ParentRule, WantedCell
 
 NONE = ParentRule(skies=("unknown",), times=(TimeOfDay.UNKNOWN,))
 FOG = Conditions(weather=Weather.FOGGY, hour=12)

@@ -9,7 +9,7 @@ from test_plan import KeepsTheHour, census
 
 from parhelion.pipeline.conditions import Conditions, Weather
 from parhelion.pipeline.contracts import FrameKey
-from parhelion.pipeline.plan import Plan, PlanConfig, WantedCell, make_plan
+from parhelion.pipeline.plan import Plan, PlanConfig, make_plan
 from parhelion.pipeline.plan_requests import (
     NoParent,
     Outcome,
@@ -18,6 +18,7 @@ from parhelion.pipeline.plan_requests import (
 )
 from parhelion.pipeline.plan_requests import requests_for as requests_of_generators
 from parhelion.pipeline.scene_class import SceneClass
+from parhelion.pipeline.wanted import WantedCell
 
 CLEAR = Conditions(weather=Weather.CLEAR, hour=12)
 
