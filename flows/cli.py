@@ -123,9 +123,55 @@ def fit(config: Config, out: Out = None, workers: Workers = 2) -> None:
 
 
 @app.command()
-def generate(config: Config, out: Out = None, workers: Workers = 2) -> None:
+def generate(
+    config: Config,
+    edit: Annotated[
+        str | None, typer.Option(help='Edit frames instead, by a wish such as "make it night".')
+    ] = None,
+    count: Annotated[int, typer.Option(min=1, help="With --edit: accepted frames wanted.")] = 24,
+    out: Out = None,
+    workers: Workers = 2,
+) -> None:
     """Draws the missing frames and lets the gate judge them."""
-    _augment(_load(config), out, workers, until="generate")
+    loaded = _load(config)
+    if edit is not None:
+        from parhelion.flows.recipes import edited
+
+        loaded = edited(loaded, edit, count)
+    _augment(loaded, out, workers, until="generate")
+
+
+@app.command("inpaint")
+def inpaint_frame(
+    frame_id: Annotated[str, typer.Argument(help="Id of a frame of the run.")],
+    mask: Annotated[Path, typer.Option(help="A picture of its size, white where to draw.")],
+    becomes: Annotated[
+        str | None, typer.Option(help='A class such as "road". Default: what it was.')
+    ] = None,
+    samples: Annotated[int, typer.Option(min=1, help="Pictures of the same hole.")] = 4,
+    seed: Annotated[int, typer.Option(help="Of the first; the others follow.")] = 0,
+    model: Annotated[
+        Path | None, typer.Option(help="Folder of a saved repaint or ddpm. Default: the run's.")
+    ] = None,
+    run: Annotated[Path, typer.Option(help="Folder of a run, or of a dataset.")] = Path(
+        "runs/demo"
+    ),
+    out: Annotated[Path, typer.Option(help="Folder of pictures and table.")] = Path("inpainted"),
+) -> None:
+    """Draws a part of a frame anew; the rest keeps every byte, and labels are made to agree."""
+    from parhelion.flows.inpaint import inpaint
+
+    paths = inpaint(
+        run,
+        frame_id,
+        mask,
+        becomes=becomes,
+        samples=samples,
+        seed=seed,
+        model=model,
+        out=out,
+    )
+    typer.echo("\n".join(map(str, paths)))
 
 
 @app.command()

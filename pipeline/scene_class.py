@@ -57,7 +57,7 @@ class SceneClass(IntEnum):
 LabelSpace = frozenset[SceneClass]
 
 
-def _class_of(value: object) -> object:
+def class_of(value: object) -> object:
     """A class as a config writes it: "traffic light", "traffic_light" or its id."""
     if isinstance(value, str) and not value.isdecimal():
         by_label = {c.label: c for c in SceneClass}
@@ -68,7 +68,7 @@ def _class_of(value: object) -> object:
     return int(value) if isinstance(value, str) else value
 
 
-ClassName = Annotated[SceneClass, BeforeValidator(_class_of)]
+ClassName = Annotated[SceneClass, BeforeValidator(class_of)]
 
 CHILDREN: dict[SceneClass, tuple[SceneClass, ...]] = {
     SceneClass.FLAT: (SceneClass.ROAD, SceneClass.SIDEWALK),

@@ -1,0 +1,106 @@
+"""`parhelion inpaint`: a hole of a stored frame drawn several times, the rest as it was."""
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from conftest import make_frame
+
+from parhelion.flows.failures import WrongCommand
+from parhelion.flows.inpaint import TABLE, inpaint
+from parhelion.generators.ddpm import Ddpm, DdpmConfig
+from parhelion.pipeline.contracts import TrainingData
+from parhelion.pipeline.frame import Frame
+from parhelion.pipeline.frame_list import FrameList
+from parhelion.pipeline.mask_runs import mask_of
+from parhelion.pipeline.scene_class import SceneClass
+from parhelion.pipeline.shards import StoredFrames, write_frames
+
+FRAMES = [make_frame(i) for i in range(8)]
+HOLE = (slice(10, 20), slice(4, 30))
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("ddpm")
+    config = DdpmConfig(
+        layers=("stencil", "depth"),
+        patch=1,
+        width=8,
+        multiples=(1, 1),
+        attention=False,
+        batch_size=2,
+        steps=2,
+        min_frames_per_cell=1,
+    )
+    part = Ddpm(config)
+    part.fit(TrainingData(source=FrameList(FRAMES)), folder / "fit", seed=1)
+    part.save(folder / "saved")
+    return folder / "saved"
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    (tmp_path / "data").mkdir()
+    rows = [(frame, "train") for frame in FRAMES]
+    write_frames(tmp_path / "data" / "train-00000-of-00001.parquet", rows)
+    mask = np.zeros(FRAMES[0].size, dtype=np.uint8)
+    mask[HOLE] = 255
+    cv2.imwrite(str(tmp_path / "mask.png"), mask)
+    return tmp_path
+
+
+def drawn(run: Path, model: Path | None, **told: Any) -> list[Frame]:
+    settings: dict[str, Any] = {"becomes": "road", "samples": 2, "seed": 0, **told}
+    frame_id = settings.pop("frame_id", FRAMES[0].frame_id)
+    mask = settings.pop("mask", run / "mask.png")
+    files = inpaint(run, frame_id, mask, model=model, out=run / "out", **settings)
+    assert all(path.is_file() for path in files)
+    return list(StoredFrames([run / "out" / TABLE]))
+
+
+def test_a_hole_is_drawn_several_times_and_the_rest_stays(run: Path, model: Path) -> None:
+    frames = drawn(run, model)
+    assert len(frames) == 2
+    hole = np.zeros(FRAMES[0].size, dtype=np.bool_)
+    hole[HOLE] = True
+    for frame in frames:
+        assert np.array_equal(frame.image[~hole], FRAMES[0].image[~hole])
+        assert frame.stencil is not None
+        assert (frame.stencil[hole] == SceneClass.ROAD).all()
+        record = frame.provenance.request
+        assert record is not None
+        assert np.array_equal(mask_of(record.mask), hole)
+    assert not np.array_equal(frames[0].image, frames[1].image)
+    pictures = sorted((run / "out").glob("*.png"))
+    shown = {cv2.cvtColor(cv2.imread(str(p)), cv2.COLOR_BGR2RGB).tobytes() for p in pictures}
+    assert shown == {frame.image.tobytes() for frame in frames}
+
+
+@pytest.mark.parametrize(
+    ("told", "sentence"),
+    [
+        ({"frame_id": "nobody"}, "no frame nobody in"),
+        ({"mask": Path("nothing.png")}, "white where to draw, got nothing.png"),
+        ({"becomes": "wardrobe"}, "--becomes: no class 'wardrobe'"),
+    ],
+)
+def test_what_cannot_be_drawn_is_told(
+    run: Path, model: Path, told: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(WrongCommand, match=sentence):
+        drawn(run, model, **told)
+
+
+def test_a_mask_of_another_size_and_a_folder_without_a_model_are_told(
+    run: Path, model: Path
+) -> None:
+    cv2.imwrite(str(run / "small.png"), np.zeros((5, 7), dtype=np.uint8))
+    with pytest.raises(WrongCommand, match="got 7x5"):
+        drawn(run, model, mask=run / "small.png")
+    with pytest.raises(WrongCommand, match="give --model"):
+        drawn(run, None)
+    with pytest.raises(WrongCommand, match="wanted a saved repaint or ddpm"):
+        drawn(run, run)
