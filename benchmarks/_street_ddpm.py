@@ -1,0 +1,50 @@
+"""The `ddpm` of street frames that several benchmarks draw with: trained once, kept on disk."""
+
+from pathlib import Path
+
+from _street_sets import Scenes
+
+from parhelion.generators.ddpm import Ddpm, DdpmConfig
+from parhelion.pipeline.contracts import TrainingData
+from parhelion.pipeline.seeds import digest
+from parhelion.pipeline.shards import StoredFrames
+from parhelion.sim_adapters.street import StreetConfig
+
+WORK = Path(__file__).parent.parent / "runs" / "street_ddpm"
+
+STREET = StreetConfig(seed=8, width=192, height=108, samples=8)
+TRAIN = Scenes(first=0, count=60)
+SETTINGS = DdpmConfig(
+    layers=("stencil", "instances", "depth", "emissive"),
+    crop=(112, 192),  # the whole frame, its height a multiple of the network's stride
+    patch=4,
+    width=96,
+    steps=4000,
+    batch_size=8,
+    learning_rate=5e-4,
+    min_frames_per_cell=20,
+)
+
+
+def street_ddpm(train: StoredFrames, steps: int = SETTINGS.steps) -> Path:
+    """The folder of the trained `ddpm`; taken up where a stopped training left it."""
+    part = Ddpm(SETTINGS.model_copy(update={"steps": steps}))
+    work = WORK / digest(part.VERSION, part.config, [key.frame_id for key in train.keys])[:12]
+    if (work / "state" / "fitted.json").is_file():
+        return work / "state"
+
+    def progress(done: int, total: int) -> None:
+        if done % 50 == 0:
+            print(f"\rtraining ddpm: {done}/{total}", end="", flush=True)
+
+    found = part.fit(TrainingData(source=train), work / "fit", 1, progress)
+    print(*(f"\n{ailment.sentence}" for ailment in found.ailments))
+    part.save(work / "state")
+    return work / "state"
+
+
+def drawer(folder: Path, **settings: object) -> Ddpm:
+    """The trained part, with other settings of drawing."""
+    part = Ddpm.load(folder)
+    part.config = part.config.model_copy(update=settings)
+    return part
