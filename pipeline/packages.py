@@ -12,6 +12,8 @@ BYTE_PACKAGES = (
     "pyarrow",
     "pyoidn",
     "segmentation_models_pytorch",
+    "tokenizers",  # optional, as transformers: what `hub` reads words with
     "torch",
     "torchvision",
+    "transformers",
 )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from parhelion.pipeline import parts
 from parhelion.pipeline.contracts import Request
 from parhelion.pipeline.drawing import generator_of
 from parhelion.pipeline.frame import Frame
@@ -95,8 +96,8 @@ def _drawn_again(folder: Path, dataset: StoredFrames, stored: Frame) -> Frame:
 
 
 def _model(folder: Path, step: Step) -> Receipt | None:
-    if not step.checkpoint_sha256:
-        return None
+    if not parts.part("generators", step.part).needs_fit:
+        return None  # its weights, if it has any, lie where its settings say
     receipts = read_receipts(folder, f"fit-{step.part}")
     if not receipts:
         raise CannotReplay(f"wanted the fitted {step.part} of the run in {folder}, found none")
