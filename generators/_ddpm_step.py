@@ -5,7 +5,7 @@ Legend: N = crops of a batch, K = cells of conditions, M = crops drawn under eac
 """
 
 import copy
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, ClassVar, get_args
 
 import torch
 from torch import Tensor, nn
@@ -43,6 +43,8 @@ MEASURED = 512  # y vectors by which y is scaled
 class DdpmStep:
     """Network, optimizer and loss of one fit; call it with the step's number."""
 
+    shown: ClassVar[int] = 0  # planes beside the picture, besides those of y
+
     def __init__(
         self, config: "DenoiserConfig", data: TrainingData, seed: int, device: torch.device
     ) -> None:
@@ -57,7 +59,7 @@ class DdpmStep:
         self.known = SeenFrames(layers=tuple(sorted(self.crops.read)), **self.crops.whole.known)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed_of("ddpm.weights", seed))
-            self.D = denoiser_of(config, self.known)
+            self.D = denoiser_of(config, self.known, self.shown)
         self.D.read_y.measure(self.crops.told(MEASURED, rng("ddpm.measure", seed)))
         on_device(self.D, device)
         self.average = copy.deepcopy(self.D).requires_grad_(False)
@@ -100,8 +102,8 @@ class DdpmStep:
     def loss(self, crops: Crops, chance: torch.Generator) -> Tensor:
         """Mean of lambda(sigma) |D(x + sigma n; sigma, y) - x|^2 over the batch."""
         n = len(crops.x)
-        x = crops.x.to(self.device, memory_format=torch.channels_last)
-        sigma = training_levels(n, chance).to(self.device)
+        x = self.target(crops).to(self.device, memory_format=torch.channels_last)
+        sigma = training_levels(n, self.config.mean_log_level, chance).to(self.device)
         noise = torch.randn(crops.x.shape, generator=chance).to(self.device)
         silent = torch.rand(n, generator=chance) < self.config.silence
         known = self.told(crops).silenced(silent).to(self.device)
@@ -109,6 +111,10 @@ class DdpmStep:
             drawn = self.network(x + sigma[:, None, None, None] * noise, sigma, known)
         apart: Tensor = (drawn - x).square().mean(dim=(1, 2, 3))
         return (loss_weight(sigma) * apart).mean()
+
+    def target(self, crops: Crops) -> Tensor:
+        """What the network learns to draw of crops (N, C, H, W)."""
+        return crops.x
 
     def told(self, crops: Crops) -> Told:
         """What the network is told of crops."""
@@ -118,6 +124,17 @@ class DdpmStep:
         """Whether the averaged network draws many pictures of what is asked for."""
         if too_early(step, self.config.steps):
             return None
+        health = Health(
+            steps=self.config.steps,
+            labelled=bool(self.known.vocabulary),
+            best_coverage=self._state.losses.get(COVERAGE, 0.0),
+        )
+        ailment = health.examine(step, self.probe())
+        self._state.losses[COVERAGE] = health.best_coverage
+        return ailment
+
+    def probe(self) -> Probe:
+        """Crops that the averaged network draws, and the true ones that they were told of."""
         cells = self.crops.of_cells(K, M, rng("ddpm.examine", self.seed))
         size = self.crops.size
         walk = from_noise("dpmpp", EXAMINED_AT)
@@ -125,15 +142,7 @@ class DdpmStep:
             sampled(self.average, self.told(crops), size, size, range(M), unguided, walk)
             for crops in cells
         ]
-        real = torch.stack([crops.x for crops in cells])
-        health = Health(
-            steps=self.config.steps,
-            labelled=bool(self.known.vocabulary),
-            best_coverage=self._state.losses.get(COVERAGE, 0.0),
-        )
-        ailment = health.examine(step, Probe(torch.stack(drawn).cpu(), real))
-        self._state.losses[COVERAGE] = health.best_coverage
-        return ailment
+        return Probe(torch.stack(drawn).cpu(), torch.stack([self.target(c) for c in cells]))
 
 
 def layers_of(config: "DenoiserConfig", data: TrainingData) -> frozenset[Layer]:

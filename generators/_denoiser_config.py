@@ -32,6 +32,7 @@ class DenoiserConfig(GradientConfig):
     batch_size: Positive = 32  # crops per batch
     accumulate: Positive = 1  # batches per update
     learning_rate: AboveZero = 1e-3  # Adam
+    mean_log_level: float = -1.2  # of the noise in training; more: shapes before details
     steady_share: Share = 0.5  # of the steps, before the rate falls evenly to nothing
     silence: Share = 0.1  # of crops of which nothing is told
     told_dropout: Share = 0.5  # of crops whose hour, or physical numbers, are withheld

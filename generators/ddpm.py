@@ -57,6 +57,7 @@ class Ddpm(Trained):
     VERSION: ClassVar[str] = "1"
     Config: ClassVar[type[TrainedConfig]] = DdpmConfig
     seen_as: ClassVar[type[Seen]] = SeenFrames
+    shown: ClassVar[int] = 0  # planes beside the picture, besides those of y
 
     @property
     def models(self) -> str:
@@ -81,7 +82,7 @@ class Ddpm(Trained):
     def network(self, seen: Any) -> "nn.Module":
         from parhelion.generators._ddpm_draw import denoiser_of
 
-        return denoiser_of(self.config, seen)
+        return denoiser_of(self.config, seen, self.shown)
 
     def learnt(self, data: TrainingData) -> Sequence[FrameKey]:
         """Frames that lack a layer which the network reads taught it nothing."""

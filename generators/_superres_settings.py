@@ -1,0 +1,43 @@
+"""Settings of `superres`, and what it knows about its training frames; light to import."""
+
+from typing import ClassVar, Literal
+
+from pydantic import model_validator
+
+from parhelion.generators._denoiser_config import SeenFrames
+from parhelion.generators._settings import AboveZero, Positive, Share
+from parhelion.generators.ddpm import DdpmConfig
+
+SHOWN = 3  # planes of the enlarged picture beside the noise, whether it is grey or not
+
+
+class SuperresConfig(DdpmConfig):
+    """How much larger, and the settings of the denoiser that draws the detail.
+
+    `crop` is in pixels of the large picture, and a multiple of `scale` too.
+    """
+
+    scale: Literal[2, 4] = 4  # pixels of the drawn picture to one of the parent, either way
+    coarse_share: Share = 0.5  # of crops whose layers are as coarse as an enlarged parent's
+    calls: Positive = 5  # the parent has settled most of the picture
+    start: AboveZero = 1.0  # noise level where walks begin, twice the spread of detail; more: grain
+    silence: Share = 0.0  # the parent's picture is always there to be told of
+
+    idle: ClassVar[frozenset[str]] = DdpmConfig.idle | {"start"}
+
+    @model_validator(mode="after")
+    def _enlarges(self) -> "SuperresConfig":
+        if self.crop and any(side % self.scale for side in self.crop):
+            raise ValueError(f"crop must be multiples of scale = {self.scale}, got {self.crop}")
+        if self.guidance != 1 and self.silence == 0:
+            raise ValueError(
+                f"guidance {self.guidance} wanted a network that was now and then told nothing, "
+                "got silence 0: raise silence, or leave guidance at 1"
+            )
+        return self
+
+
+class SeenDetail(SeenFrames):
+    """What is known about the training frames, and the scale of their detail."""
+
+    spread: float = 1.0  # of -1..1, that one unit of what the network draws stands for

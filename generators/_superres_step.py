@@ -1,0 +1,74 @@
+"""One step of the training of `superres`: noise is taken off the detail of crops.
+
+Detail is what a crop's small picture lacks when it is enlarged by bicubic interpolation (the
+residual of Li et al. 2022, SRDiff). It is divided by its spread in the training crops over
+SIGMA_DATA, so that the levels and scales of `_noise_levels` fit it as they fit pictures.
+"""
+
+from math import lcm
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from parhelion.generators._annotated_crops import Crops
+from parhelion.generators._ddpm_step import DdpmStep
+from parhelion.generators._denoiser import Told
+from parhelion.generators._health import Probe
+from parhelion.generators._noise_levels import SIGMA_DATA
+from parhelion.generators._superres_draw import with_picture
+from parhelion.generators._superres_scale import coarsened, enlarged, root_mean_square, small_of
+from parhelion.generators._superres_settings import SHOWN, SuperresConfig
+from parhelion.generators._trained import Seen
+from parhelion.pipeline.contracts import TrainingData
+from parhelion.pipeline.seeds import rng
+
+MEASURED = 64  # crops whose detail is measured
+LEAST = 1 / 255  # of -1..1: a spread that is divided by
+
+
+class SuperresStep(DdpmStep):
+    """The denoiser of detail. Raises ValueError for crops that scale or stride do not divide."""
+
+    shown: ClassVar[int] = SHOWN
+    config: SuperresConfig
+
+    def __init__(
+        self, config: SuperresConfig, data: TrainingData, seed: int, device: torch.device
+    ) -> None:
+        super().__init__(config, data, seed, device)
+        divisor = lcm(config.scale, self.D.stride)
+        if any(side % divisor for side in self.crops.size):
+            raise ValueError(
+                f"superres wanted crops of multiples of {divisor} pixels (scale and stride of the "
+                f"network), got {self.crops.size}: set `crop`"
+            )
+        self.spread = 1.0
+        measured = self.target(self.crops.batch(MEASURED, rng("superres.spread", seed)))
+        self.spread = max(root_mean_square(measured), LEAST) / SIGMA_DATA
+
+    def target(self, crops: Crops) -> Tensor:
+        """The detail of crops (N, C, H, W), of spread SIGMA_DATA."""
+        return (crops.x - self._base(crops)) / self.spread
+
+    def told(self, crops: Crops) -> Told:
+        """Also the small pictures of crops, enlarged."""
+        return with_picture(super().told(crops), self._base(crops))
+
+    def loss(self, crops: Crops, chance: torch.Generator) -> Tensor:
+        """As `ddpm`, on detail; layers are as coarse as an enlarged parent's now and then."""
+        coarse = torch.rand(len(crops.x), generator=chance) < self.config.coarse_share
+        planes = coarsened(crops.planes, coarse, self.config.scale)
+        return super().loss(crops._replace(planes=planes), chance)
+
+    def probe(self) -> Probe:
+        """How much detail there is and where: its sign has no mean that could be compared."""
+        drawn, real = super().probe()
+        return Probe(drawn.abs(), real.abs())
+
+    def seen(self, seen: Seen) -> Seen:
+        """Also the spread of detail."""
+        return super().seen(seen).model_copy(update={"spread": self.spread})
+
+    def _base(self, crops: Crops) -> Tensor:
+        return enlarged(small_of(crops.x, self.config.scale), self.config.scale)

@@ -1,0 +1,363 @@
+"""Laws of `superres`: whose small picture it keeps, whose labels, and what it learns."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from conftest import make_frame
+from digit_frames import digit_frames
+from numpy.typing import NDArray
+from torch import Tensor
+
+from parhelion.generators._annotated_crops import Crops
+from parhelion.generators._conditioning import PLANES, Layers, planes
+from parhelion.generators._superres_draw import consistent, detailed
+from parhelion.generators._superres_scale import (
+    EDGE,
+    area_mean,
+    coarsened,
+    enlarged,
+    repeated,
+    small_of,
+    with_mean,
+    within_range,
+)
+from parhelion.generators._superres_settings import SuperresConfig
+from parhelion.generators._superres_step import SuperresStep
+from parhelion.generators.superres import Superres
+from parhelion.pipeline.conditions import Conditions, Weather
+from parhelion.pipeline.contracts import CannotHonour, Request, TrainingData
+from parhelion.pipeline.frame import Annotation, Frame, Image
+from parhelion.pipeline.frame_list import FrameList, key_of
+from parhelion.pipeline.seeds import rng
+from parhelion.pipeline.training import torch_threads, train
+
+TINY = SuperresConfig(
+    scale=4,
+    patch=1,
+    width=8,
+    multiples=(1, 1),
+    attention=False,
+    crop=(16, 24),
+    batch_size=2,
+    steps=4,
+    learning_rate=1e-2,
+    calls=3,
+    draw_batch=2,
+    min_frames_per_cell=2,
+    checkpoint_every=2,
+)
+DAY = Conditions(weather=Weather.CLEAR, hour=12)
+FOG = Conditions(weather=Weather.FOGGY, hour=12)
+
+
+def smooth(frame: Frame) -> Frame:
+    """The frame with a picture that has something in common with its small one."""
+    return replace(frame, image=cv2.GaussianBlur(frame.image, (0, 0), 2))
+
+
+STREETS = TrainingData(source=FrameList([smooth(make_frame(i, conditions=DAY)) for i in range(4)]))
+PARENT = smooth(make_frame(9, 12, 8, conditions=DAY))
+
+
+@pytest.fixture(scope="module")
+def part(tmp_path_factory: pytest.TempPathFactory) -> Superres:
+    made = Superres(TINY)
+    made.fit(STREETS, tmp_path_factory.mktemp("superres"), seed=1)
+    return made
+
+
+def asked(parent: Frame = PARENT, seed: int = 3, **changes: object) -> Request:
+    return replace(Request(conditions=DAY, seed=seed, parent=parent), **changes)
+
+
+def drawn(part: Superres, request: Request) -> Frame:
+    return next(iter(part.generate([request])))
+
+
+def step_of(data: TrainingData = STREETS, **changes: object) -> SuperresStep:
+    return SuperresStep(TINY.model_copy(update=changes), data, 1, torch.device("cpu"))
+
+
+def squares(image: Image, scale: int) -> NDArray[np.float64]:
+    """The mean of every square, written down a second time."""
+    h, w = image.shape[0] // scale, image.shape[1] // scale
+    return image.reshape(h, scale, w, scale, 3).mean(axis=(1, 3))
+
+
+def pictures(n: int, height: int, width: int, seed: int = 1) -> Tensor:
+    """(n, 3, height, width) in about -1..1."""
+    return 0.6 * torch.randn(n, 3, height, width, generator=torch.Generator().manual_seed(seed))
+
+
+# ---- the mean of squares and what it leaves open
+
+
+def test_repetition_is_the_pseudo_inverse_of_the_area_mean() -> None:
+    """The four conditions of Penrose, on the matrices themselves."""
+    side, scale = 4, 2
+    a = area_mean(torch.eye(side**2).reshape(-1, 1, side, side), scale).flatten(1).T
+    small = (side // scale) ** 2
+    b = repeated(torch.eye(small).reshape(-1, 1, side // scale, side // scale), scale).flatten(1).T
+    for found, wanted in ((a @ b @ a, a), (b @ a @ b, b), (a @ b, (a @ b).T), (b @ a, (b @ a).T)):
+        torch.testing.assert_close(found, wanted)
+
+
+@pytest.mark.parametrize("scale", [2, 4])
+def test_the_mean_is_exact_before_rounding_and_detail_is_left_alone(scale: int) -> None:
+    x, small = pictures(2, 8 * scale, 12 * scale), pictures(2, 8, 12, seed=2)
+    y = with_mean(x, small, scale)
+    torch.testing.assert_close(area_mean(y, scale), small, atol=2e-6, rtol=0)
+    torch.testing.assert_close(
+        y - repeated(small, scale), x - repeated(area_mean(x, scale), scale), atol=2e-6, rtol=0
+    )
+    torch.testing.assert_close(with_mean(y, small, scale), y, atol=2e-6, rtol=0)
+
+
+def test_what_a_picture_was_continued_by_is_not_touched() -> None:
+    x, small = pictures(1, 12, 18), pictures(1, 2, 4, seed=2)
+    y = with_mean(x, small, 4)
+    torch.testing.assert_close(area_mean(y[:, :, :8, :16], 4), small, atol=2e-6, rtol=0)
+    assert torch.equal(y[:, :, 8:], x[:, :, 8:])
+    assert torch.equal(y[:, :, :, 16:], x[:, :, :, 16:])
+
+
+def test_a_picture_that_would_burn_out_gets_its_mean_back() -> None:
+    """Clipping alone takes light away; a few rounds leave next to nothing of that."""
+    small = small_of(pictures(1, 32, 48).clamp(-0.97, 0.97) * 0.5 + 0.45, 4)
+    x = with_mean(2 * pictures(1, 32, 48, seed=4), small, 4)
+
+    def apart(y: Tensor) -> float:
+        return 127.5 * float((area_mean(y.clamp(-1, 1), 4) - small).abs().mean())
+
+    assert apart(x) > 5  # grey levels
+    assert apart(within_range(x, small, 4)) < 0.2 * apart(x)
+
+
+# ---- what is drawn
+
+
+@pytest.mark.parametrize(("height", "width"), [(8, 12), (4, 6), (7, 11)])
+def test_shrunk_again_it_is_the_parent(part: Superres, height: int, width: int) -> None:
+    """One window, less than one, and several that fit badly."""
+    parent = smooth(make_frame(9, width, height, conditions=DAY))
+    frame = drawn(part, asked(parent))
+    assert frame.size == (4 * height, 4 * width)
+    apart = np.abs(squares(frame.image, 4) - parent.image)
+    assert apart.mean() < 1
+    assert frame.image.std() > 0
+
+
+def test_detail_of_nothing_is_the_parent_enlarged() -> None:
+    small = small_of(pictures(2, 32, 48).clamp(-0.8, 0.8), 4)
+    walk = detailed(small, 4, 0.2, "dpmpp", 3, 1.0)
+    found = walk(lambda x, sigma: torch.zeros_like(x), lambda: pictures(2, 34, 48, seed=5))
+    torch.testing.assert_close(found, within_range(enlarged(small, 4), small, 4))
+
+
+def test_every_word_of_the_denoiser_has_the_mean_that_is_wanted() -> None:
+    mean = pictures(2, 3, 4, seed=6)
+    denoise = consistent(lambda x, sigma: x / (1 + sigma), mean, 2)
+    for sigma in (0.0, 3.0, 80.0):
+        said = denoise(pictures(2, 6, 8), sigma)
+        torch.testing.assert_close(area_mean(said, 2), mean, atol=2e-6, rtol=0)
+
+
+def test_the_same_seed_is_the_same_picture_whoever_is_beside_it(part: Superres) -> None:
+    requests = [asked(smooth(make_frame(i, 12, 8, conditions=DAY)), seed=i) for i in range(3)]
+    requests.append(asked(smooth(make_frame(5, 6, 4, conditions=DAY)), seed=7))
+    requests.append(replace(requests[0], annotation=make_frame(0, 48, 32, conditions=DAY)))
+    together = [frame.image for frame in part.generate(requests)]
+    for request, image in zip(requests, together, strict=True):
+        assert np.array_equal(drawn(part, request).image, image)
+    assert not np.array_equal(drawn(part, replace(requests[0], seed=99)).image, together[0])
+    assert not np.array_equal(together[4], together[0])  # its labels are sharper
+
+
+def test_saved_and_loaded_it_draws_the_same(part: Superres, tmp_path: Path) -> None:
+    part.save(tmp_path)
+    loaded = Superres.load(tmp_path)
+    assert loaded.whole_fit.seen.spread == part.whole_fit.seen.spread != 1.0
+    assert np.array_equal(drawn(loaded, asked()).image, drawn(part, asked()).image)
+
+
+def test_grey_pictures_stay_grey(tmp_path: Path) -> None:
+    made = Superres(TINY.model_copy(update={"crop": None, "scale": 2}))
+    made.fit(TrainingData(source=FrameList(digit_frames(12))), tmp_path, seed=1)
+    parent = digit_frames(1, first=70)[0]
+    frame = drawn(made, Request(conditions=parent.conditions, seed=1, parent=parent))
+    assert frame.size == (32, 32)
+    assert (frame.image == frame.image[..., :1]).all()
+    assert frame.label == parent.label
+    assert np.abs(squares(frame.image, 2) - parent.image).mean() < 1
+
+
+# ---- labels
+
+
+def test_the_parents_labels_are_enlarged_exactly(part: Superres) -> None:
+    frame = drawn(part, asked())
+    for layer in ("stencil", "instances", "depth", "emissive"):
+        wanted = getattr(PARENT, layer).repeat(4, axis=0).repeat(4, axis=1)
+        assert np.array_equal(getattr(frame, layer), wanted)
+    (car,), (small,) = frame.objects, PARENT.objects
+    assert car.box_xyxy == tuple(4 * side for side in small.box_xyxy)
+    assert car.distance_m == small.distance_m
+    assert frame.camera is not None
+    assert PARENT.camera is not None
+    assert np.allclose(frame.camera.intrinsics[:2], 4 * PARENT.camera.intrinsics[:2])
+    assert np.array_equal(frame.camera.camera_to_world, PARENT.camera.camera_to_world)
+    assert frame.label_space == PARENT.label_space
+
+
+def test_labels_of_the_large_size_are_kept(part: Superres) -> None:
+    large = make_frame(9, 48, 32, conditions=DAY)
+    frame = drawn(part, asked(annotation=large))
+    assert frame.stencil is not None
+    assert np.array_equal(frame.stencil, large.stencil)
+    assert frame.objects == large.objects
+
+
+def test_coarse_planes_are_those_of_an_enlarged_layout() -> None:
+    """But for edges, which lie in both squares where two meet."""
+    read = frozenset({"stencil", "depth", "emissive", "instances"})
+    fine = make_frame(3, 48, 32)
+    small = fine.resized(12, 8)
+    large = planes(Layers.of(small.resized(48, 32), read), 32, 48)
+    both = torch.from_numpy(np.stack([planes(Layers.of(fine, read), 32, 48)] * 2))
+    found = coarsened(both, torch.tensor([True, False]), 4)
+    others = [plane for plane in range(PLANES) if plane != EDGE]
+    assert np.array_equal(found[0, others], large[others])
+    assert torch.equal(found[1], both[1])
+    assert bool((found[0, EDGE] >= both[0, EDGE]).all())
+
+
+# ---- what is learnt
+
+
+def test_the_target_and_the_small_picture_make_up_the_crop() -> None:
+    step = step_of()
+    crops = step.crops.batch(4, rng(2))
+    base = step.told(crops).beside[:, -3:]
+    torch.testing.assert_close(base + step.spread * step.target(crops), crops.x)
+    torch.testing.assert_close(base, enlarged(small_of(crops.x, 4), 4))
+    levels = (small_of(crops.x, 4) + 1) * 127.5
+    torch.testing.assert_close(levels, levels.round(), atol=1e-4, rtol=0)
+    torch.testing.assert_close(
+        small_of(crops.x, 4), area_mean(crops.x, 4), atol=1 / 255 + 1e-6, rtol=0
+    )
+
+
+def test_detail_has_the_spread_that_the_noise_levels_are_made_for() -> None:
+    step = step_of()
+    found = [step.target(step.crops.batch(32, rng(k))).square().mean() for k in range(4)]
+    assert float(torch.stack(found).mean().sqrt()) == pytest.approx(0.5, rel=0.1)
+    flat = replace(make_frame(1, conditions=DAY), image=np.full((32, 48, 3), 90, dtype=np.uint8))
+    assert step_of(TrainingData(source=FrameList([flat] * 2))).spread > 0
+
+
+def test_layers_are_coarse_in_the_share_that_is_set() -> None:
+    def losses(share: float) -> list[float]:
+        step = step_of(coarse_share=share, precision="fp32")
+        for k in range(3):  # so that planes are read at all
+            step(k)
+        crops = step.crops.batch(2, rng(9))
+        repeats = crops._replace(planes=coarsened(crops.planes, torch.ones(2).bool(), 4))
+
+        def loss(crops: Crops) -> float:
+            return float(step.loss(crops, torch.Generator().manual_seed(1)).detach())
+
+        return [loss(crops), loss(repeats)]
+
+    never, always = losses(0), losses(1)
+    assert never[0] != never[1]
+    assert always[0] == always[1]
+
+
+def test_frames_of_both_domains_teach(tmp_path: Path) -> None:
+    fogs = [replace(f, frame_id=f"{f.frame_id}-fog", conditions=FOG) for f in STREETS.source]
+    data = TrainingData(source=STREETS.source, target=FrameList(fogs))
+    made = Superres(TINY)
+    assert made.fit(data, tmp_path, seed=1).frames_per_cell == {"clear/day": 4, "fog/day": 4}
+    foggy = replace(PARENT, conditions=FOG)
+    assert drawn(made, asked(foggy, conditions=FOG)).conditions == FOG
+
+
+@pytest.mark.parametrize("stop_at", [1, 2, 3])
+def test_stopped_and_resumed_it_learns_the_same(stop_at: int, tmp_path: Path) -> None:
+    whole, halves = Superres(TINY), Superres(TINY)
+    report = whole.fit(STREETS, tmp_path / "whole", seed=2)
+    with torch_threads(TINY.threads):
+        step = SuperresStep(TINY, STREETS, 2, torch.device("cpu"))
+        train(
+            step.state(),
+            step,
+            steps=stop_at,
+            folder=tmp_path / "halves",
+            digest=Superres(TINY)._fit_digest(STREETS, 2),
+            checkpoint_every=1,
+        )
+    again = halves.fit(STREETS, tmp_path / "halves", seed=2)
+    assert report.checkpoint_sha256 == again.checkpoint_sha256
+    assert halves.whole_fit.seen == whole.whole_fit.seen
+
+
+def test_an_examination_compares_detail_and_finds_none_missing_where_it_is_not() -> None:
+    step = step_of()
+    found = step.probe()
+    assert found.drawn.shape == found.real.shape == (1, 12, 3, 16, 24)
+    assert float(found.drawn.min()) >= 0
+    assert step.examine(1) is None  # too early to say
+    assert step.seen(Superres.seen_as()).spread == step.spread
+
+
+def test_settings_of_drawing_do_not_make_another_fit() -> None:
+    asked = TINY.model_copy(update={"start": 3.0, "calls": 9, "sampler": "heun"})
+    assert Superres(asked)._fit_digest(STREETS, 1) == Superres(TINY)._fit_digest(STREETS, 1)
+    other = TINY.model_copy(update={"coarse_share": 0.1})
+    assert Superres(other)._fit_digest(STREETS, 1) != Superres(TINY)._fit_digest(STREETS, 1)
+
+
+# ---- refusals
+
+
+def test_what_it_cannot_enlarge_it_refuses(part: Superres) -> None:
+    large = make_frame(9, 48, 32, conditions=DAY)
+    cases = {
+        "enlarges a picture: give a parent": asked(parent=None, annotation=large),
+        "got a mask": asked(mask=np.ones(PARENT.size, dtype=np.bool_)),
+        r"wanted an annotation of \(32, 48\) .* got \(8, 12\): resize it": asked(annotation=PARENT),
+        "reads no text": asked(text="sharper"),
+        "saw 0 training frames of fog/day": asked(conditions=FOG),
+        "lacks depth": asked(replace(PARENT, depth=None)),
+    }
+    for sentence, request in cases.items():
+        with pytest.raises(CannotHonour, match=sentence):
+            drawn(part, request)
+    with pytest.raises(CannotHonour, match="lacks depth, emissive, instances, stencil"):
+        drawn(part, asked(annotation=Annotation()))
+    with pytest.raises(CannotHonour, match="without a smaller parent: ask ddpm"):
+        part.bits_per_dimension([large], seed=1)
+
+
+def test_a_parent_keeps_its_conditions(part: Superres) -> None:
+    foggy = replace(PARENT, conditions=FOG)
+    sentence = "keeps the parent's conditions, fog/day; asked were clear/day"
+    assert sentence in (part.refusal(DAY, key_of(foggy)) or "")
+    assert part.refusal(DAY, key_of(PARENT)) is None
+    with pytest.raises(CannotHonour, match=sentence):
+        drawn(part, asked(foggy))
+
+
+def test_settings_that_cannot_be_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"crop must be multiples of scale = 4, got \(18, 18\)"):
+        SuperresConfig(patch=1, multiples=(1, 1), crop=(18, 18))
+    with pytest.raises(ValueError, match="got silence 0: raise silence"):
+        SuperresConfig(guidance=2.0)
+    assert SuperresConfig(guidance=2.0, silence=0.1).calls == 5
+    odd = TrainingData(source=FrameList([make_frame(0, 44, 32, conditions=DAY)]))
+    with pytest.raises(ValueError, match=r"multiples of 8 pixels .* got \(32, 44\): set `crop`"):
+        step_of(odd, crop=None, multiples=(1, 1, 1), patch=2)
