@@ -20,7 +20,13 @@ CONDITIONS = {
     "rain": StreetConditions(weather=Weather.RAINING, hour=13.0),
     "snow": StreetConditions(weather=Weather.SNOWING, hour=13.0),
 }
-ALSO = {"dusk": StreetConditions(weather=Weather.CLEAR, hour=19.2)}  # drawn only where it is named
+ALSO = {  # drawn only where they are named
+    "dusk": StreetConditions(weather=Weather.CLEAR, hour=19.2),
+    "foggy night": StreetConditions(weather=Weather.FOGGY, hour=23.0),
+    "rainy night": StreetConditions(weather=Weather.RAINING, hour=23.0),
+    "snowy night": StreetConditions(weather=Weather.SNOWING, hour=23.0),
+    "rain at dusk": StreetConditions(weather=Weather.RAINING, hour=19.2),
+}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -82,7 +82,7 @@ def _frame(run: Path, frame_id: str) -> Frame:
 
 def _class(name: str) -> SceneClass:
     try:
-        return SceneClass(class_of(name))
+        return class_of(name)
     except ValueError as error:
         raise WrongCommand(f"--becomes: {error}") from error
 
@@ -100,7 +100,7 @@ def _repaint(run: Path, model: Path | None) -> Generator:
     try:
         return _loaded(model)
     except (OSError, ValueError, KeyError):
-        made = parts.build("generators", "repaint", trained=str(model))
+        made: Generator = parts.build("generators", "repaint", trained=str(model))
     try:
         made.fit(TrainingData(source=FrameList([])), model, 0)
     except (OSError, ValueError, KeyError) as error:

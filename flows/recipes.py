@@ -16,7 +16,7 @@ from parhelion.pipeline.plan import PlanConfig
 from parhelion.pipeline.run_config import DrawConfig, Role, RunConfig, SourceConfig
 from parhelion.pipeline.segmentation import SegmenterSettings
 from parhelion.pipeline.splits import SplitFractions
-from parhelion.pipeline.wanted import ParentRule, WantedCell
+from parhelion.pipeline.wanted import ParentRule, WantedCell, WantedEdit
 
 Shots = Sequence[tuple[str, float]]  # (weather, hour)
 
@@ -201,6 +201,25 @@ def reading(adapter: str, path: str, size: str | None, settings: Sequence[str]) 
         title=f"Frames of {path}",
         sources=(source,),
         generators=(DrawConfig(generator="weather"),),
+    )
+
+
+def edited(config: RunConfig, text: str, count: int) -> RunConfig:
+    """The run with nothing but this wish: its parents are edited until `count` are accepted.
+
+    The generator `instruct` is fitted on the same sources, with the run's own settings of it.
+    """
+    draws = [draw for draw in config.generators if draw.generator == "instruct"]
+    edit = WantedEdit(
+        name=text, generator="instruct", text=text, count=count, parents=config.plan.parents
+    )
+    plan = config.plan.model_copy(update={"wanted": (), "mix": {}, "edits": (edit,)})
+    return config.model_copy(
+        update={
+            "name": f"{config.name}-edited",
+            "generators": tuple(draws) or (DrawConfig(generator="instruct"),),
+            "plan": plan,
+        }
     )
 
 

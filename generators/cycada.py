@@ -24,7 +24,7 @@ class CycadaConfig(CycleGanConfig):
     """Settings of CycleGAN, and of the task network."""
 
     task: Literal["auto", "label", "stencil"] = "auto"  # auto: a label where frames have one
-    task_steps: Positive = 400  # updates of the task network, before all others
+    task_steps: Positive = 600  # updates of the task network, before all others
     task_batch_size: Positive = 16  # source crops
     task_learning_rate: AboveZero = 2e-3  # Adam, evenly down to nothing
     semantic_weight: Weight = 1.0  # of each direction, beside the adversarial loss

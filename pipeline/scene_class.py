@@ -57,18 +57,22 @@ class SceneClass(IntEnum):
 LabelSpace = frozenset[SceneClass]
 
 
-def class_of(value: object) -> object:
-    """A class as a config writes it: "traffic light", "traffic_light" or its id."""
-    if isinstance(value, str) and not value.isdecimal():
-        by_label = {c.label: c for c in SceneClass}
-        name = value.lower().replace("_", " ")
-        if name not in by_label:
-            raise ValueError(f"no class {value!r}; there are: {', '.join(by_label)}")
-        return by_label[name]
-    return int(value) if isinstance(value, str) else value
+def class_of(name: str) -> SceneClass:
+    """The class of that name, such as "traffic light" or "traffic_light". Raises ValueError."""
+    by_label = {c.label: c for c in SceneClass}
+    if (found := by_label.get(name.lower().replace("_", " "))) is None:
+        raise ValueError(f"no class {name!r}; there are: {', '.join(by_label)}")
+    return found
 
 
-ClassName = Annotated[SceneClass, BeforeValidator(class_of)]
+def _as_written(value: object) -> object:
+    """A class as a config writes it: its name, or its id."""
+    if not isinstance(value, str):
+        return value
+    return int(value) if value.isdecimal() else class_of(value)
+
+
+ClassName = Annotated[SceneClass, BeforeValidator(_as_written)]
 
 CHILDREN: dict[SceneClass, tuple[SceneClass, ...]] = {
     SceneClass.FLAT: (SceneClass.ROAD, SceneClass.SIDEWALK),

@@ -40,6 +40,18 @@ TINY: dict[str, dict[str, Any]] = {
         "draw_batch": 2,
         "min_frames_per_cell": 2,
     },
+    "superres": {
+        "scale": 2,
+        "patch": 1,
+        "width": 8,
+        "multiples": (1, 1),
+        "attention": False,
+        "batch_size": 2,
+        "steps": 2,
+        "calls": 2,
+        "draw_batch": 2,
+        "min_frames_per_cell": 2,
+    },
     "sdedit": {
         "patch": 1,
         "width": 8,
@@ -93,6 +105,18 @@ TINY: dict[str, dict[str, Any]] = {
         "min_frames_per_cell": 2,
     },
     "pca": {"components": 3, "min_frames_per_cell": 2},
+    "instruct": {
+        "patch": 1,
+        "width": 8,
+        "multiples": (1, 1),
+        "attention": False,
+        "batch_size": 2,
+        "steps": 2,
+        "reading_steps": 1,
+        "calls": 2,
+        "draw_batch": 2,
+        "min_frames_per_cell": 2,
+    },
     "joint": {
         "inner_settings": {
             "uses_parent": False,
@@ -107,6 +131,22 @@ TINY: dict[str, dict[str, Any]] = {
             "steps": 2,
             "min_frames_per_cell": 2,
             "perceptual_weight": 0,
+        },
+    },
+    "insert": {
+        "classes": ("vehicle",),
+        "least_seen": 0.4,
+        "repaint": {
+            "patch": 1,
+            "width": 8,
+            "multiples": (1, 1),
+            "attention": False,
+            "batch_size": 2,
+            "steps": 2,
+            "levels": 2,
+            "jump": 1,
+            "draw_batch": 2,
+            "min_frames_per_cell": 2,
         },
     },
     "pix2pix": {
@@ -169,12 +209,22 @@ def generator(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Any]:
 
     @cache
     def ready(name: str) -> Any:
-        made = parts.build("generators", name, **TINY.get(name, {}))
+        written = weights(name, tmp_path_factory.mktemp(f"{name}-weights"))
+        made = parts.build("generators", name, **TINY.get(name, {}), **written)
         if made.needs_fit:
             made.fit(training_data(), tmp_path_factory.mktemp(name), seed=1)
         return made
 
     return ready
+
+
+def weights(name: str, folder: Path) -> dict[str, Any]:
+    """Settings of a generator that is not fitted, but draws with weights of the user's."""
+    if name != "hub":
+        return {}
+    import tiny_pipelines  # late: only one part waits for it
+
+    return tiny_pipelines.write(folder, "img2img")
 
 
 def requests(generator: Any) -> list[Request]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from parhelion.flows.recipes import RECIPES, load_config
+from parhelion.flows.recipes import RECIPES, edited, load_config
 from parhelion.pipeline import parts
 from parhelion.pipeline.run_config import Role, RunConfig
 
@@ -52,3 +52,15 @@ def test_yaml_makes_no_objects(tmp_path: Path) -> None:
     path.write_text("name: !!python/object/apply:os.getcwd []\n")
     with pytest.raises(ValueError, match="YAML"):
         load_config(str(path))
+
+
+def test_an_edit_replaces_what_a_run_wants_and_keeps_its_sources() -> None:
+    config = load_config("demo")
+    made = RunConfig.model_validate(edited(config, "make it night", 5).model_dump(mode="json"))
+    assert made.sources == config.sources
+    assert made.gate == config.gate
+    assert [draw.generator for draw in made.generators] == ["instruct"]
+    (edit,) = made.plan.edits
+    assert (edit.text, edit.count, edit.parents) == ("make it night", 5, config.plan.parents)
+    assert made.plan.generators == {"instruct"}
+    assert made.name != config.name

@@ -1,0 +1,232 @@
+"""The grammar of wishes: sentences of many forms, each with what it asks for, or with nothing.
+
+A network that is to read people's wishes learns them from here. Strange words stand where any verb
+may stand, so that a verb that it never saw is no reason to refuse; and they stand for things, so
+that a thing that it never saw is one.
+"""
+
+import re
+from collections.abc import Callable, Collection, Sequence
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+
+from parhelion.generators._wish_forms import (
+    AFTER,
+    BEFORE,
+    FORMS,
+    IMPERATIVE,
+    IT,
+    REFUSED,
+    VERBS,
+)
+from parhelion.generators._wish_words import (
+    COLOURS,
+    NEAR_MISSES,
+    OTHER_DEEDS,
+    PAINTERS,
+    PLACES,
+    QUALITIES,
+    SKIES,
+    STYLES,
+    TAKEN,
+    THINGS,
+    TIMES,
+    Amount,
+    Sky,
+    Time,
+)
+from parhelion.pipeline.conditions import TimeOfDay, Weather, time_of_day
+
+GRANTABLE = 0.55  # of the phrases
+STRANGE_VERB, STRANGE_THING = 0.2, 0.35  # of verbs and of things, that are no words at all
+ADORNED = 0.25  # of phrases with a word of courtesy before, and of those with one behind
+NUMBERED = 0.25  # of moments that are told by the clock
+
+# Of syllables
+ONSETS = (*"bcdfghjklmnprstvwz", "st", "tr", "ch", "pl", "gr", "sh")
+NUCLEI = (*"aeiou", "ea", "oo", "ai", "ou")
+CODAS = (*"nrsltm", "nd", "ck", "", "", "")
+
+T = TypeVar("T")
+
+
+class Wish(NamedTuple):
+    """What a sentence asks for; what is None stays as it is."""
+
+    weather: Weather | None = None
+    time: TimeOfDay | None = None
+    amount: Amount | None = None  # of rain or fog
+    hour: float | None = None  # on the clock
+
+
+class Phrase(NamedTuple):
+    """A sentence and its meaning."""
+
+    text: str
+    wish: Wish | None  # None: it asks for what weather and hour are not
+    form: str  # the pattern that it has
+    verbs: tuple[str, ...] = ()
+
+
+class Grammar:
+    """Makes phrases; `held_out` are forms and verbs that it does without."""
+
+    def __init__(self, held_out: Collection[str] = ()) -> None:
+        known = {*FORMS, *(verb for verbs in VERBS.values() for verb in verbs)}
+        if strange := sorted(set(held_out) - known):
+            raise ValueError(f"held_out wants forms and verbs of the grammar, got {strange}")
+        self.forms = tuple(form for form in FORMS if form not in held_out)
+        self.deeds = tuple(form for form in IMPERATIVE if form not in held_out)
+        self.verbs = {
+            slot: tuple(v for v in verbs if v not in held_out) for slot, verbs in VERBS.items()
+        }
+        if not (self.forms and self.deeds and all(self.verbs.values())):
+            raise ValueError("held_out leaves a slot without a word: hold out fewer")
+
+    @property
+    def lexicon(self) -> tuple[str, ...]:
+        """The words of what can be granted, and those around what cannot; no thing, no place."""
+        rows = [*SKIES, *TIMES]
+        said = [text for row in rows for part in row if isinstance(part, tuple) for text in part]
+        said += [verb for verbs in self.verbs.values() for verb in verbs]
+        said += [re.sub(r"{\w+}", " ", form) for form in (*self.forms, *REFUSED)]
+        said += ["a", "an", *TAKEN, *IT, *BEFORE, *AFTER]
+        return tuple(sorted({word for text in said for word in text.split()}))
+
+    def phrases(self, n: int, random: np.random.Generator, strange: bool = True) -> list[Phrase]:
+        """N phrases, some of which no weather and no hour can grant.
+
+        `strange`: now and then with words that do not exist.
+        """
+        told = _Sentence(self, random, strange)
+        return [told.granted() if random.random() < GRANTABLE else told.refused() for _ in range(n)]
+
+    def wishes(self, n: int, random: np.random.Generator) -> list[Phrase]:
+        """N phrases that can be granted, of words that exist."""
+        told = _Sentence(self, random, strange=False)
+        return [told.granted() for _ in range(n)]
+
+
+class _Sentence:
+    """Fills the slots of one form after the other."""
+
+    def __init__(self, grammar: Grammar, random: np.random.Generator, strange: bool) -> None:
+        self.grammar, self.random, self.strange = grammar, random, strange
+        self.verbs: list[str] = []
+
+    def granted(self) -> Phrase:
+        form = self.one(self.grammar.forms)
+        return self._adorned(*self._wish(form), form)
+
+    def refused(self) -> Phrase:
+        """Of a form of its own; or two weathers at once, which no weather is."""
+        if self.random.random() < 0.06:
+            one, other = self._two_skies()
+            form = self.one(("{a} and {b}", "{a} with {b}", "a bit of {a}, and {b}"))
+            return self._adorned(form.format(a=one, b=other), None, form)
+        form = self.one(REFUSED)
+        return self._adorned(self._filled(form, self._slots_of_refusals()), None, form)
+
+    def one(self, of: Sequence[T]) -> T:
+        """One of them."""
+        return of[int(self.random.integers(len(of)))]
+
+    def _wish(self, form: str) -> tuple[str, Wish]:
+        """The form in words, and what these ask for."""
+        slots = set(re.findall(r"{(\w+)}", form))
+        timed = bool(slots & {"time", "at", "time_clause", "both"})
+        sky = self.one([sky for sky in SKIES if not (timed and sky.time)])
+        time = self.one(TIMES)
+        weather, amount = sky.weather, sky.amount
+        wish = Wish(time=time.time if timed else None)
+        moment = self.one(time.moments)
+        if "at" in slots and self.random.random() < NUMBERED:
+            moment, hour = self._clock()
+            wish = Wish(time=time_of_day(hour), hour=hour)
+        if slots & {"sky", "sky_adjective", "sky_clause", "both"}:
+            wish = wish._replace(weather=weather, amount=amount, time=wish.time or sky.time)
+        elif "dry" in slots:
+            wish = wish._replace(weather=Weather.CLEAR)
+        filled = self._filled(form, self._slots_of_wishes(sky, time, moment))
+        return filled, wish
+
+    def _slots_of_wishes(self, sky: Sky, time: Time, moment: str) -> dict[str, Callable[[], str]]:
+        return {
+            "sky": lambda: self.one(sky.nouns),
+            "sky_adjective": lambda: self.one(sky.adjectives),
+            "sky_clause": lambda: self.one(sky.clauses),
+            "time": lambda: self.one(time.nouns),
+            "at": lambda: moment,
+            "time_clause": lambda: self.one(time.clauses),
+            "both": lambda: _with_article(f"{self.one(sky.adjectives)} {self.one(time.bare)}"),
+            "dry": lambda: self.one(TAKEN),
+        }
+
+    def _slots_of_refusals(self) -> dict[str, Callable[[], str]]:
+        return {
+            "thing": lambda: self._strange_or((THINGS, NEAR_MISSES)[self.random.random() < 0.1]),
+            "quality": lambda: self._strange_or(QUALITIES),
+            "style": lambda: self._strange_or(STYLES),
+            "place": lambda: self._strange_or(PLACES),
+            "painter": lambda: self._strange_or(PAINTERS),
+            "colour": lambda: self.one(COLOURS),
+            "count": lambda: self.one(("two", "three", "five", "many", "10", "4")),
+            "deed": lambda: self.one(OTHER_DEEDS),
+            "granted": lambda: self._wish(self.one(self.grammar.forms))[0],
+            "granted_adjective": lambda: self.one(self.one(SKIES).adjectives),
+            "granted_deed": lambda: self._wish(self.one(self.grammar.deeds))[0],
+            "at": lambda: self.one(self.one(TIMES).moments),
+        }
+
+    def _filled(self, form: str, slots: dict[str, Callable[[], str]]) -> str:
+        def word(found: re.Match[str]) -> str:
+            slot = found.group(1)
+            if slot in self.grammar.verbs:
+                return self._verb(slot)
+            return self.one(IT) if slot == "it" else slots[slot]()
+
+        return re.sub(r"{(\w+)}", word, form)
+
+    def _verb(self, slot: str) -> str:
+        # A strange verb asks for more of what it goes with, never for less.
+        if self.strange and slot != "remove" and self.random.random() < STRANGE_VERB:
+            return self._pseudo_word()
+        self.verbs.append(self.one(self.grammar.verbs[slot]))
+        return self.verbs[-1]
+
+    def _strange_or(self, words: Sequence[str]) -> str:
+        strange = self.strange and self.random.random() < STRANGE_THING
+        return self._pseudo_word() if strange else self.one(words)
+
+    def _pseudo_word(self) -> str:
+        """One to three syllables that mean nothing."""
+        parts = (ONSETS, NUCLEI, CODAS) * int(self.random.integers(1, 4))
+        return "".join(self.one(part) for part in parts)
+
+    def _clock(self) -> tuple[str, float]:
+        """A moment by the clock, and its hour."""
+        hour, minute = int(self.random.integers(24)), self.one((0, 0, 15, 30))
+        half = f"{hour % 12 or 12}{f':{minute:02d}' if minute else ''}"
+        said = self.one((f"at {hour:02d}:{minute:02d}", f"at {half} {'ap'[hour >= 12]}m"))
+        return said, hour + minute / 60
+
+    def _two_skies(self) -> tuple[str, str]:
+        groups = (Weather.FOGGY, Weather.RAINING, Weather.SNOWING, Weather.CLEAR)
+        one, other = self.random.permutation(len(groups))[:2].tolist()
+        nouns = [
+            self.one(self.one([sky for sky in SKIES if sky.weather is groups[i]]).nouns)
+            for i in (one, other)
+        ]
+        return nouns[0], nouns[1]
+
+    def _adorned(self, text: str, wish: Wish | None, form: str) -> Phrase:
+        """With courtesies around it."""
+        before, after = (self.random.random(2) < ADORNED).tolist()
+        parts = (self.one(BEFORE) if before else "", text, self.one(AFTER) if after else "")
+        verbs, self.verbs = tuple(self.verbs), []
+        return Phrase(" ".join(part for part in parts if part), wish, form, verbs)
+
+
+def _with_article(words: str) -> str:
+    return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"

@@ -1,0 +1,350 @@
+"""Laws of `instruct`: how wishes are read, what stays, how words and picture are weighed."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from conftest import make_frame
+
+from parhelion.generators._edit_crops import PARENT_PLANES, EditCrops
+from parhelion.generators._instruct_draw import weighed
+from parhelion.generators._instruct_step import InstructStep
+from parhelion.generators._text_encoder import TextEncoder, mended
+from parhelion.generators._twins import LacksTwins, Twins
+from parhelion.generators._understanding import kept, nearest, sentence, with_hour
+from parhelion.generators._wish_forms import FORMS
+from parhelion.generators._wishes import Grammar, Phrase, Wish
+from parhelion.generators.instruct import Instruct, InstructConfig
+from parhelion.pipeline.conditions import Conditions, Event, TimeOfDay, Weather
+from parhelion.pipeline.contracts import CannotHonour, Request, TrainingData
+from parhelion.pipeline.frame import Frame
+from parhelion.pipeline.frame_list import FrameList, key_of
+from parhelion.pipeline.seeds import rng
+from parhelion.pipeline.training import torch_threads, train
+
+HELD_OUT = ("render", "convert", "insert", "{time} and {sky}", "no more {dry}", "{it} with {sky}")
+TINY = InstructConfig(
+    patch=1,
+    width=8,
+    multiples=(1, 1),
+    attention=False,
+    batch_size=2,
+    steps=2,
+    reading_steps=2,
+    learning_rate=1e-2,
+    calls=2,
+    draw_batch=2,
+    min_frames_per_cell=2,
+    checkpoint_every=1,
+    held_out=HELD_OUT,
+)
+READS = TINY.model_copy(update={"reading_steps": 350, "checkpoint_every": 350})
+
+DAY = Conditions(weather=Weather.CLEAR, hour=12)
+NIGHT, FOG = Conditions(weather=Weather.CLEAR, hour=23), Conditions(weather=Weather.FOGGY, hour=12)
+RAINS = tuple(
+    Conditions(weather=Weather.RAINING, hour=12, rain_mm_h=mm, wetness=1.0) for mm in (2.0, 12.0)
+)
+NOTHING = Conditions()
+
+
+def twins(skies: Sequence[Conditions], views: int = 3) -> list[Frame]:
+    return [
+        replace(
+            frame := make_frame(i, conditions=sky),
+            frame_id=f"{frame.frame_id}-{number}",
+            image=(frame.image // (number + 2)).astype(np.uint8),
+        )
+        for i in range(views)
+        for number, sky in enumerate(skies)
+    ]
+
+
+DATA = TrainingData(source=FrameList(twins((DAY, NIGHT, FOG, *RAINS))))
+
+
+@pytest.fixture(scope="module")
+def part(tmp_path_factory: pytest.TempPathFactory) -> Instruct:
+    """One that reads, and hardly draws."""
+    made = Instruct(READS)
+    made.fit(DATA, tmp_path_factory.mktemp("instruct"), seed=1)
+    return made
+
+
+@pytest.fixture(scope="module")
+def encoder(part: Instruct) -> TextEncoder:
+    found = part.whole_fit.network.encoder
+    assert isinstance(found, TextEncoder)
+    return found
+
+
+def ask(parent: Frame | None = None, **changes: Any) -> Request:
+    wanted = {"conditions": NOTHING, "seed": 3, "parent": parent or make_frame(9, conditions=DAY)}
+    return Request(**{**wanted, **changes})
+
+
+def drawn(part: Instruct, *requests: Request) -> list[Frame]:
+    return list(part.generate(requests))
+
+
+def step_of(data: TrainingData = DATA, **changes: object) -> InstructStep:
+    return InstructStep(TINY.model_copy(update=changes), data, 1, torch.device("cpu"))
+
+
+def share_read(encoder: TextEncoder, phrases: Sequence[Phrase]) -> float:
+    """How many are read as they were meant, or refused where nothing was meant."""
+    right = 0
+    for phrase in phrases:
+        wish, sure = encoder.read(phrase.text)
+        right += sure < 0.5 if phrase.wish is None else (sure >= 0.5 and wish == phrase.wish)
+    return right / len(phrases)
+
+
+def test_phrases_are_read_as_they_were_meant(encoder: TextEncoder) -> None:
+    phrases = Grammar(HELD_OUT).phrases(400, rng("tests.phrases"), strange=False)
+    assert share_read(encoder, [p for p in phrases if p.wish]) > 0.97
+    assert share_read(encoder, [p for p in phrases if not p.wish]) > 0.95
+
+
+def test_verbs_and_forms_that_were_never_read_are_mostly_understood(encoder: TextEncoder) -> None:
+    phrases = Grammar().wishes(2500, rng("tests.held"))
+    forms = [p for p in phrases if p.form in HELD_OUT and not set(p.verbs) & set(HELD_OUT)]
+    verbs = [p for p in phrases if set(p.verbs) & set(HELD_OUT)]
+    assert len(forms) > 50
+    assert len(verbs) > 50
+    assert share_read(encoder, verbs) > 0.9
+    assert share_read(encoder, forms) > 0.75
+
+
+def test_what_is_held_out_is_never_said() -> None:
+    with_all, without = Grammar(), Grammar(HELD_OUT)
+    phrases = without.phrases(600, rng("tests.without"))
+    assert not [p for p in phrases if p.form in HELD_OUT or set(p.verbs) & set(HELD_OUT)]
+    assert "render" in with_all.lexicon
+    assert "render" not in without.lexicon
+    with pytest.raises(ValueError, match=r"forms and verbs of the grammar, got \['conjure'\]"):
+        Grammar(("conjure",))
+    with pytest.raises(ValueError, match="hold out fewer"):
+        Grammar(FORMS)
+
+
+@pytest.mark.parametrize(
+    ("text", "hour"),
+    [
+        ("at 11 pm", 23.0),
+        ("12 AM", 0.0),
+        ("make it 18:30, please", 18.5),
+        ("at 9 o'clock", 9.0),
+        ("around noon", 12.0),
+        ("Midnight!", 0.0),
+        ("add 3 dogs", None),
+        ("at 25:00", None),
+        ("13 pm", None),
+        ("brighter by 2 stops", None),
+    ],
+)
+def test_the_clock_is_read_by_rule(text: str, hour: float | None) -> None:
+    assert sentence(text).hour == hour
+    assert ("<hour>" in sentence(text).words) == (hour is not None)
+
+
+def test_words_settle_which_half_of_the_day_a_clock_means() -> None:
+    evening = Wish(time=TimeOfDay.DUSK)
+    assert with_hour(evening, 7.0) == Wish(time=TimeOfDay.DUSK, hour=19.0)
+    assert with_hour(Wish(), 7.0) == Wish(time=TimeOfDay.DAY, hour=7.0)
+    assert with_hour(evening, 12.0) is None  # no noon at dusk
+
+
+def test_slips_of_the_pen_are_mended_and_other_words_left_alone() -> None:
+    known = dict.fromkeys(("night", "foggy", "rain", "rainy", "fog", "snow"), 0)
+    slips = {"nigth": "night", "fogy": "foggy", "rainny": "rainy", "nght": "night", "sonw": "snow"}
+    assert {word: mended(word, known) for word in slips} == slips
+    others = ("train", "frog", "dog", "knight", "brain", "snob", "fig")
+    assert [mended(word, known) for word in others] == list(others)
+
+
+def test_what_is_not_said_stays_as_the_parent_has_it(part: Instruct) -> None:
+    foggy = FOG.model_copy(update={"visibility_m": 90.0, "driving_side": "left"})
+    assert kept(NOTHING, foggy) == foggy
+    night = kept(Conditions(time_of_day=TimeOfDay.NIGHT), foggy)
+    assert (night.weather, night.time_of_day, night.hour) == (Weather.FOGGY, TimeOfDay.NIGHT, None)
+    assert (night.visibility_m, night.driving_side) == (None, "left")  # measured by day
+    assert kept(Conditions(weather=Weather.CLEAR), NIGHT) == NIGHT
+    raining = part.understood("make it rain", DAY)
+    assert (raining.weather, raining.hour) == (Weather.RAINING, 12)
+    assert part.understood("make it night", DAY).weather is Weather.CLEAR
+    both = part.understood("a clear day", NIGHT)
+    assert (both.weather, both.time_of_day) == (Weather.CLEAR, TimeOfDay.DAY)
+
+
+def test_amounts_are_those_of_the_training_frames(part: Instruct) -> None:
+    light, heavy = part.understood("light rain", DAY), part.understood("add heavy rain", DAY)
+    assert (light.rain_mm_h, heavy.rain_mm_h) == (2.0, 12.0)
+    assert heavy.wetness is None
+
+
+def test_a_weather_that_it_never_saw_is_its_nearest_of_one_kind() -> None:
+    seen = {"Raining": 9, "Snowing": 9, "Clear": 9}
+    assert nearest(Weather.THUNDER_STORM, seen) is Weather.RAINING
+    assert nearest(Weather.CHRISTMAS, seen) is Weather.SNOWING
+    assert nearest(Weather.OVERCAST, seen) is Weather.OVERCAST
+
+
+@pytest.mark.parametrize(
+    "text", ["paint the car red", "add a dog", "make it anime", "", "夜にして"]
+)
+def test_what_it_cannot_do_is_refused_with_what_it_can(part: Instruct, text: str) -> None:
+    offer = "it can draw clear/day, clear/night, fog/day, rain/day, light or heavy rain"
+    with pytest.raises(CannotHonour, match=offer):
+        part.understood(text, DAY)
+    with pytest.raises(CannotHonour, match=offer):
+        drawn(part, ask(text=text))
+
+
+def test_what_it_saw_too_little_of_is_refused_with_what_it_saw(part: Instruct) -> None:
+    with pytest.raises(CannotHonour, match=r"0 training frames of snow/day .* it can draw clear"):
+        drawn(part, ask(text="add snow"))
+    foggy_night = Conditions(weather=Weather.FOGGY, hour=23)
+    assert "0 training frames of fog/night" in (part.refusal(foggy_night) or "")
+    assert part.refusal(Conditions(weather=Weather.FOGGY)) is None  # by day, if the parent is
+    assert part.refusal(Conditions(weather=Weather.FOGGY), key_of(make_frame(conditions=NIGHT)))
+    daring = Instruct(READS.model_copy(update={"composes": True}))
+    daring._fitted = part._fitted
+    assert daring.refusal(foggy_night) is None
+    assert daring.refusal(Conditions(weather=Weather.SNOWING, hour=23))
+
+
+def test_requests_that_are_no_edit_are_refused(part: Instruct) -> None:
+    with pytest.raises(CannotHonour, match="give a parent"):
+        drawn(part, Request(conditions=NIGHT, seed=1, annotation=make_frame()))
+    with pytest.raises(CannotHonour, match="got a mask"):
+        drawn(part, ask(conditions=NIGHT, mask=np.ones((32, 48), dtype=bool)))
+    with pytest.raises(CannotHonour, match=r"one size \(H, W\), got \(32, 48\) and \(40, 60\)"):
+        drawn(part, ask(conditions=NIGHT, annotation=make_frame(1, 60, 40)))
+    flooded = NIGHT.model_copy(update={"event": Event.FLOOD})
+    with pytest.raises(CannotHonour, match="wanted the event flood, got a parent with none"):
+        drawn(part, ask(conditions=flooded))
+    with pytest.raises(CannotHonour, match="has not been fitted"):
+        Instruct(TINY).understood("make it night", DAY)
+
+
+def test_words_and_conditions_are_the_same_request(part: Instruct) -> None:
+    by_text = drawn(part, ask(text="make it night"))[0]
+    told = Conditions(time_of_day=TimeOfDay.NIGHT)
+    by_conditions = drawn(part, ask(conditions=told))[0]
+    assert by_text.content_sha256 == by_conditions.content_sha256
+    assert by_text.frame_id != by_conditions.frame_id  # asked for otherwise
+    overruled = drawn(part, ask(text="make it night", conditions=DAY))[0]
+    assert np.array_equal(overruled.image, by_text.image)
+
+
+def test_the_record_says_what_was_asked_and_the_frame_what_was_understood(part: Instruct) -> None:
+    request = ask(text="heavy rain, please")
+    frame = drawn(part, request)[0]
+    assert frame.provenance.request == request.record()
+    assert frame.provenance.request.text == "heavy rain, please"
+    assert frame.conditions == part.understood("heavy rain, please", DAY)
+    assert frame.conditions.rain_mm_h == 12.0
+    parent = request.parent
+    assert parent is not None
+    assert (frame.layers, frame.objects) == (parent.layers, parent.objects)
+
+
+def test_pictures_do_not_depend_on_their_neighbours(part: Instruct) -> None:
+    texts = ("make it night", "fog", "rain", "make it night")
+    requests = [ask(make_frame(i, conditions=DAY), text=t, seed=i) for i, t in enumerate(texts)]
+    together = [frame.content_sha256 for frame in drawn(part, *requests)]
+    assert [drawn(part, request)[0].content_sha256 for request in requests] == together
+    assert len(set(together)) == 4
+
+
+def test_weights_are_those_of_equation_3() -> None:
+    step = step_of()
+    for k in range(3):
+        step(k + TINY.reading_steps)
+    known = step.told(step.crops.of_cells(1, 2, rng(7))[0])
+    x, sigma = torch.randn(2, 3, 32, 48), torch.full((2,), 0.7)
+
+    def said(text: float, image: float) -> torch.Tensor:
+        terms = weighed(text, image)(known)
+        assert sum(weight for weight, _ in terms) == pytest.approx(1)
+        with torch.inference_mode():
+            return sum((w * step.D(x, sigma, t) for w, t in terms), torch.zeros(()))
+
+    with torch.inference_mode():
+        plain = step.D(x, sigma, known)
+    assert len(weighed(1, 1)(known)) == 1
+    assert torch.equal(said(1, 1), plain)
+    nothing, picture = said(0, 0), said(0, 1)
+    assert not torch.equal(nothing, picture)
+    assert not torch.equal(picture, plain)
+    wanted = nothing + 1.5 * (picture - nothing) + 7 * (plain - picture)
+    torch.testing.assert_close(said(7, 1.5), wanted, rtol=1e-4, atol=1e-4)
+
+
+def test_crops_show_a_twin_at_the_same_place() -> None:
+    flat = [replace(f, image=np.full_like(f.image, 60)) for f in twins((DAY,))]
+    view = np.arange(32 * 48, dtype=np.uint16).reshape(32, 48) % 251
+    days = [replace(f, image=np.repeat(view[..., None], 3, 2).astype(np.uint8)) for f in flat]
+    nights = [
+        replace(f, frame_id=f"{f.frame_id}-n", image=f.image + 4, conditions=NIGHT) for f in days
+    ]
+    frames = Twins(TrainingData(source=FrameList(days), target=FrameList(nights)))
+    config = TINY.model_copy(update={"crop": (16, 24), "words_dropout": 0.5, "picture_dropout": 0})
+    crops = EditCrops(config, frames, frozenset()).batch(8, rng(1))
+    assert crops.planes.shape == (8, PARENT_PLANES, 16, 24)
+    levels = [((t + 1) * 127.5).round() for t in (crops.x, crops.planes[:, :1])]
+    assert {float(d.unique()) for d in levels[0] - levels[1]} == {4.0, -4.0}  # both ways
+    assert 0 < int((~crops.y.any(dim=1)).sum()) < 8
+
+
+def test_what_crops_leave_out_is_not_told() -> None:
+    step = step_of(words_dropout=1.0, picture_dropout=1.0)
+    told = step.told(step.crops.batch(3, rng(1)))
+    assert told.heard.tolist() == told.seen.tolist() == [0.0] * 3
+    whole = step.told(step.crops.of_cells(1, 2, rng(1))[0])
+    assert whole.heard.tolist() == whole.seen.tolist() == [1.0] * 2
+
+
+def test_without_twins_there_is_nothing_to_learn(tmp_path: Path) -> None:
+    alone = TrainingData(source=FrameList([make_frame(i, conditions=DAY) for i in range(4)]))
+    with pytest.raises(LacksTwins, match="share their twin_id, got none among 4 training frames"):
+        Instruct(TINY).fit(alone, tmp_path, seed=1)
+    assert not Instruct(TINY).learnt(alone)
+
+
+@pytest.mark.parametrize("stop_at", [1, 2, 3])
+def test_stopped_in_either_stage_it_learns_the_same(stop_at: int, tmp_path: Path) -> None:
+    whole = Instruct(TINY).fit(DATA, tmp_path / "whole", seed=2)
+    with torch_threads(TINY.threads):
+        step = InstructStep(TINY, DATA, 2, torch.device("cpu"))
+        train(
+            step.state(),
+            step,
+            steps=stop_at,
+            folder=tmp_path / "halves",
+            digest=Instruct(TINY)._fit_digest(DATA, 2),
+            checkpoint_every=1,
+        )
+    halves = Instruct(TINY).fit(DATA, tmp_path / "halves", seed=2)
+    assert whole.checkpoint_sha256 == halves.checkpoint_sha256
+
+
+def test_saved_and_loaded_it_reads_and_draws_the_same(part: Instruct, tmp_path: Path) -> None:
+    part.save(tmp_path)
+    loaded = Instruct.load(tmp_path)
+    request = ask(text="add heavy rain")
+    assert drawn(loaded, request)[0].content_sha256 == drawn(part, request)[0].content_sha256
+
+
+def test_settings_of_reading_and_weighing_do_not_make_another_fit() -> None:
+    asked = TINY.model_copy(update={"text_guidance": 3.0, "image_guidance": 1.5, "sure": 0.9})
+    assert Instruct(asked)._fit_digest(DATA, 1) == Instruct(TINY)._fit_digest(DATA, 1)
+    with pytest.raises(ValueError, match="set text_guidance and image_guidance"):
+        InstructConfig(guidance=2.0)
+    with pytest.raises(ValueError, match=r"forms and verbs of the grammar, got \['conjure'\]"):
+        InstructConfig(held_out=("conjure",))
