@@ -161,7 +161,7 @@ def plain_network() -> Denoiser:
 def our_drawer(network: Denoiser) -> Drawer:
     """`ddim` as the part draws."""
     nothing = told(torch.zeros(BATCH, 1), torch.zeros(BATCH, 0, 32, 32))
-    walk = from_noise("ddim", TIMED_CALLS)
+    walk = from_noise("ddim", TIMED_CALLS, 0.05)
     return lambda: sampled(network, nothing, (32, 32), (32, 32), range(BATCH), unguided, walk)
 
 

@@ -134,9 +134,9 @@ def sampled(
     return walk(denoise, fresh)[:, :, : size[0], : size[1]]
 
 
-def from_noise(sampler: Sampler, calls: int) -> Walk:
+def from_noise(sampler: Sampler, calls: int, last_level: float) -> Walk:
     """The walk from pure noise that a sampler takes in so many calls."""
-    levels = sampling_levels(steps_of(sampler, calls))
+    levels = sampling_levels(steps_of(sampler, calls), smallest=last_level)
 
     def walk(denoise: Denoise, fresh: Fresh) -> Tensor:
         return WAYS[sampler](denoise, LARGEST * fresh(), levels, fresh)

@@ -137,7 +137,7 @@ class DdpmStep:
         """Crops that the averaged network draws, and the true ones that they were told of."""
         cells = self.crops.of_cells(K, M, rng("ddpm.examine", self.seed))
         size = self.crops.size
-        walk = from_noise("dpmpp", EXAMINED_AT)
+        walk = from_noise("dpmpp", EXAMINED_AT, self.config.last_level)
         drawn = [
             sampled(self.average, self.told(crops), size, size, range(M), unguided, walk)
             for crops in cells

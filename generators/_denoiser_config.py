@@ -41,11 +41,15 @@ class DenoiserConfig(GradientConfig):
 
     # Drawing
     guidance: Annotated[float, Field(ge=0)] = 1.0  # 1 = none; each other value doubles the calls
+    # Below a few grey levels there is little left to find, and few calls are better spent above:
+    # digits in 15 calls came nearer to real ones by a quarter than from EDM's 0.002.
+    last_level: AboveZero = 0.05  # of noise; from there the picture is drawn in one call
     draw_batch: Positive = 8  # pictures drawn together, always so many
     bound_levels: Positive = 32  # noise levels by which the likelihood of one picture is bounded
 
     idle: ClassVar[frozenset[str]] = GradientConfig.idle | {
         "guidance",
+        "last_level",
         "draw_batch",
         "bound_levels",
     }

@@ -53,12 +53,15 @@ def training_levels(n: int, mean_log: float, generator: torch.Generator) -> Tens
     return (mean_log + SPREAD_LOG * torch.randn(n, generator=generator)).exp()
 
 
-def sampling_levels(n: int, largest: float = LARGEST) -> Tensor:
-    """N levels from `largest` down to SMALLEST, and 0 after them (equation 5): (n + 1,)."""
-    if n < 2:
+def sampling_levels(n: int, largest: float = LARGEST, smallest: float = SMALLEST) -> Tensor:
+    """N levels from `largest` down to `smallest`, and 0 after them (equation 5): (n + 1,).
+
+    Where `largest` is no more than `smallest` it is the only one.
+    """
+    if n < 2 or largest <= smallest:
         return torch.tensor([largest, 0.0])
     share = torch.arange(n) / (n - 1)
-    high, low = largest ** (1 / RHO), SMALLEST ** (1 / RHO)
+    high, low = largest ** (1 / RHO), smallest ** (1 / RHO)
     return torch.cat([(high + share * (low - high)) ** RHO, torch.zeros(1)])
 
 

@@ -41,7 +41,13 @@ def consistent(denoise: Denoise, mean: Tensor, scale: int) -> Denoise:
 
 
 def detailed(
-    small: Tensor, scale: int, spread: float, sampler: Sampler, calls: int, start: float
+    small: Tensor,
+    scale: int,
+    spread: float,
+    sampler: Sampler,
+    calls: int,
+    start: float,
+    last_level: float,
 ) -> "Walk":
     """The walk from noise to small pictures (N, C, h, w) enlarged, with detail of this `spread`.
 
@@ -50,7 +56,7 @@ def detailed(
     """
     base = enlarged(small, scale)
     mean = (small - area_mean(base, scale)) / spread  # of the detail that the parent allows
-    levels = sampling_levels(steps_of(sampler, calls), start)
+    levels = sampling_levels(steps_of(sampler, calls), start, last_level)
 
     def walk(denoise: Denoise, fresh: Fresh) -> Tensor:
         within = consistent(denoise, mean, scale)

@@ -129,7 +129,7 @@ class Ddpm(Trained):
         """How these pictures, of one size, come out of noise."""
         from parhelion.generators._ddpm_draw import from_noise
 
-        return from_noise(self.config.sampler, self.config.calls)
+        return from_noise(self.config.sampler, self.config.calls, self.config.last_level)
 
     def mix(self) -> "Mix":
         """By the setting `guidance`."""

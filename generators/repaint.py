@@ -95,7 +95,10 @@ class Repaint(OverDdpm):
         c, known = self.config, parents(requests, network)
         masks = np.stack([_mask(request) for request in requests])[:, None].astype(np.float32)
         mask = padded(torch.from_numpy(masks), network).to(known)
-        levels, walk = sampling_levels(c.levels), places(c.levels, c.jump, c.resamples)
+        levels, walk = (
+            sampling_levels(c.levels, smallest=c.last_level),
+            places(c.levels, c.jump, c.resamples),
+        )
         return lambda denoise, fresh: repainted(denoise, known, mask, levels, walk, fresh)
 
 

@@ -53,7 +53,7 @@ class Sdedit(OverDdpm):
         from parhelion.generators._sampling import WAYS, steps_of
 
         c, start, clean = self.config, level_at(self.config.strength), parents(requests, network)
-        levels = sampling_levels(steps_of(c.sampler, c.calls), start)
+        levels = sampling_levels(steps_of(c.sampler, c.calls), start, c.last_level)
         return lambda denoise, fresh: WAYS[c.sampler](
             denoise, clean + start * fresh(), levels, fresh
         )

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from conftest import make_frame
 
-from parhelion.generators._noise_levels import LARGEST, SMALLEST, level_at
+from parhelion.generators._noise_levels import LARGEST, SMALLEST, level_at, sampling_levels
 from parhelion.generators.ddpm import Ddpm, DdpmConfig
 from parhelion.generators.sdedit import Sdedit, SdeditConfig
 from parhelion.pipeline.conditions import Conditions, Weather
@@ -64,6 +64,13 @@ def test_levels_run_from_none_to_all() -> None:
     assert level_at(0) == pytest.approx(SMALLEST)
     assert level_at(1) == pytest.approx(LARGEST)
     assert level_at(0.3) < level_at(0.6)
+
+
+def test_a_walk_from_hardly_any_noise_is_one_call() -> None:
+    assert sampling_levels(5, level_at(0.05), 0.05).tolist() == pytest.approx([level_at(0.05), 0.0])
+    levels = sampling_levels(5, level_at(0.5), 0.05)
+    assert levels.tolist() == sorted(levels.tolist(), reverse=True)
+    assert levels[[0, -2, -1]].tolist() == pytest.approx([level_at(0.5), 0.05, 0.0])
 
 
 def test_a_saved_ddpm_lends_its_weights_and_nothing_is_trained(trained: Path) -> None:

@@ -153,7 +153,7 @@ def test_shrunk_again_it_is_the_parent(part: Superres, height: int, width: int) 
 
 def test_detail_of_nothing_is_the_parent_enlarged() -> None:
     small = small_of(pictures(2, 32, 48).clamp(-0.8, 0.8), 4)
-    walk = detailed(small, 4, 0.2, "dpmpp", 3, 1.0)
+    walk = detailed(small, 4, 0.2, "dpmpp", 3, 1.0, 0.05)
     found = walk(lambda x, sigma: torch.zeros_like(x), lambda: pictures(2, 34, 48, seed=5))
     torch.testing.assert_close(found, within_range(enlarged(small, 4), small, 4))
 
