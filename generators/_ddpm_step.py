@@ -22,6 +22,7 @@ from parhelion.generators._pix2pix_step import left_of_rate
 from parhelion.generators._settings import Layer
 from parhelion.generators._trained import Seen
 from parhelion.pipeline.contracts import Ailment, TrainingData
+from parhelion.pipeline.processes import processes_here
 from parhelion.pipeline.seeds import rng, seed_of
 from parhelion.pipeline.training import (
     Losses,
@@ -49,6 +50,7 @@ class DdpmStep:
         self, config: "DenoiserConfig", data: TrainingData, seed: int, device: torch.device
     ) -> None:
         self.config, self.seed, self.device = config, seed, device
+        self.processes = processes_here(config.processes)
         self.crops = AnnotatedCrops(
             data,
             crop=config.crop,
@@ -88,16 +90,17 @@ class DdpmStep:
         left = left_of_rate(step / c.steps, c.steady_share)
         self.optimizer.param_groups[0]["lr"] = left * c.learning_rate
         self.optimizer.zero_grad(set_to_none=True)
-        total = 0.0
-        for part in range(c.accumulate):
+        total = torch.zeros((), device=self.device)
+        for part in self.processes.share(c.accumulate):
             crops = self.crops.batch(c.batch_size, rng("ddpm.batch", self.seed, step, part))
             chance = torch.Generator().manual_seed(seed_of("ddpm.noise", self.seed, step, part))
             loss = self.loss(crops, chance) / c.accumulate
             loss.backward()  # type: ignore[no-untyped-call]
-            total += float(loss.detach())
+            total += loss.detach()
+        self.processes.sum([total, *(p.grad for p in self.D.parameters())])
         self.optimizer.step()
         average_into(self.average, self.D, c.ema_decay, step)
-        return {"denoising": total}
+        return {"denoising": float(total)}
 
     def loss(self, crops: Crops, chance: torch.Generator) -> Tensor:
         """Mean of lambda(sigma) |D(x + sigma n; sigma, y) - x|^2 over the batch."""
@@ -129,7 +132,7 @@ class DdpmStep:
             labelled=bool(self.known.vocabulary),
             best_coverage=self._state.losses.get(COVERAGE, 0.0),
         )
-        ailment = health.examine(step, self.probe())
+        ailment: Ailment | None = self.processes.agreed(health.examine(step, self.probe()))
         self._state.losses[COVERAGE] = health.best_coverage
         return ailment
 

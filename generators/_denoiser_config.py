@@ -31,6 +31,7 @@ class DenoiserConfig(GradientConfig):
     steps: Positive = 2000
     batch_size: Positive = 32  # crops per batch
     accumulate: Positive = 1  # batches per update
+    processes: Positive = 1  # that share these batches, one GPU each; a divisor of accumulate
     learning_rate: AboveZero = 1e-3  # Adam
     mean_log_level: float = -1.2  # of the noise in training; more: shapes before details
     steady_share: Share = 0.5  # of the steps, before the rate falls evenly to nothing
@@ -58,6 +59,11 @@ class DenoiserConfig(GradientConfig):
     def _fits(self) -> "DenoiserConfig":
         if self.width % 8:
             raise ValueError(f"width must be a multiple of 8, got {self.width}")
+        if self.accumulate % self.processes:
+            raise ValueError(
+                f"processes share the batches of an update: wanted accumulate to be a multiple of "
+                f"{self.processes}, got {self.accumulate}"
+            )
         stride = self.patch * 2 ** (len(self.multiples) - 1)
         if self.crop and any(side % stride for side in self.crop):
             raise ValueError(

@@ -1,5 +1,6 @@
 """Stage `fit`: generators learn from training groups; their fitted state is one folder each."""
 
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from parhelion.pipeline.contracts import FitReport, Generator, TrainingData
 from parhelion.pipeline.engine import ChunkResult, Spec, Stage, as_folder
 from parhelion.pipeline.files import write_json
 from parhelion.pipeline.packages import BYTE_PACKAGES
+from parhelion.pipeline.processes import launch
 from parhelion.pipeline.receipts import Chunk
 from parhelion.pipeline.run_config import DrawConfig
 from parhelion.pipeline.seeds import seed_of
@@ -50,17 +52,43 @@ def fit_spec(
 
 def fit_chunk(spec: Spec, chunk: Chunk) -> ChunkResult:
     """Work of the chunk: fits, resuming what a killed run left in the chunk's workdir."""
-    generator: Generator = parts.build("generators", spec["generator"], **spec["settings"])
-    data = TrainingData(
-        source=_training(spec["source"], chunk.folder),
-        target=_training(spec["target"], chunk.folder) if spec["target"] else None,
-        test_groups=frozenset(spec["test_groups"]),
-    )
-    report = generator.fit(data, chunk.workdir, spec["seed"])
+    processes = int(spec["settings"].get("processes", 1))
+    if processes > 1:
+        return _fit_together(spec, chunk, processes)
+    generator, report = fit_here(spec, chunk.folder, chunk.workdir)
 
     def save(folder: Path) -> None:
-        generator.save(folder)
-        write_json(folder / REPORT, report)
+        save_fitted(generator, report, folder)
+
+    return ChunkResult(write=as_folder(save), figures={"steps": report.steps, **report.losses})
+
+
+def fit_here(spec: Spec, run_folder: Path, workdir: Path) -> tuple[Generator, FitReport]:
+    """The generator of the spec, fitted in this process."""
+    generator: Generator = parts.build("generators", spec["generator"], **spec["settings"])
+    data = TrainingData(
+        source=_training(spec["source"], run_folder),
+        target=_training(spec["target"], run_folder) if spec["target"] else None,
+        test_groups=frozenset(spec["test_groups"]),
+    )
+    return generator, generator.fit(data, workdir, spec["seed"])
+
+
+def save_fitted(generator: Generator, report: FitReport, folder: Path) -> None:
+    """What was learnt, and the story of the fit."""
+    generator.save(folder)
+    write_json(folder / REPORT, report)
+
+
+def _fit_together(spec: Spec, chunk: Chunk, processes: int) -> ChunkResult:
+    """The same in several processes, one GPU each; the first of them saves."""
+    told, out = chunk.workdir / "fit.json", chunk.workdir / "fitted"
+    write_json(told, {"spec": spec, "run_folder": str(chunk.folder), "out": str(out)})
+    launch("parhelion.pipeline.fit_together", str(told), processes=processes)
+    report = FitReport.model_validate_json((out / REPORT).read_bytes())
+
+    def save(folder: Path) -> None:
+        shutil.copytree(out, folder, dirs_exist_ok=True)
 
     return ChunkResult(write=as_folder(save), figures={"steps": report.steps, **report.losses})
 

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from parhelion.pipeline.contracts import Ailment, Device, Precision, Progress, silent
 from parhelion.pipeline.files import discard, write_bytes, write_json
+from parhelion.pipeline.processes import writes
 from parhelion.pipeline.provenance import Numerics
 
 Losses = dict[str, float]
@@ -113,7 +114,12 @@ class TrainingState:
     ailment: Ailment | None = None  # why training ended early
 
     def save(self, folder: Path, digest: str) -> None:
-        """Writes the state durably; the state before it stays readable until this one is."""
+        """Writes the state durably; the state before it stays readable until this one is.
+
+        Of several processes that train together the first writes for all.
+        """
+        if not writes():
+            return
         name = f"step-{self.step:08d}.safetensors"
         content = safetensors.torch.save(self._tensors())
         write_bytes(folder / name, content)
