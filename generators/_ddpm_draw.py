@@ -75,19 +75,37 @@ def pictures(
     batch: int,
 ) -> list[Image]:
     """One picture for each request and its y; those of one size are drawn together."""
+    network, tile = fitted.network, fitted.seen.size
+
+    def drawn(some: Sequence[Request], theirs: Sequence[Annotation], size: Size) -> Tensor:
+        known, seeds = drawing.told(some, theirs, size), [request.seed for request in some]
+        walk = drawing.walk(some, network)
+        return sampled(network, known, size, tile, seeds, drawing.mix(), walk)
+
+    return by_size(drawing, requests, layouts, batch, drawn, lambda x, _: to_image(x))
+
+
+def by_size(
+    drawing: Drawing,
+    requests: Sequence[Request],
+    layouts: Sequence[Annotation],
+    batch: int,
+    drawn: Callable[[Sequence[Request], Sequence[Annotation], Size], Tensor],
+    shown: Callable[[Tensor, Size], Image],
+) -> list[Image]:
+    """Pictures in the order of the requests; `drawn` draws `batch` of one size, `shown` shows one.
+
+    The last request is repeated where there are fewer.
+    """
     of_size: dict[Size, list[int]] = defaultdict(list)
     for i, (request, y) in enumerate(zip(requests, layouts, strict=True)):
         of_size[drawing.size(request, y)].append(i)
-    drawn: dict[int, Image] = {}
+    found: dict[int, Image] = {}
     for size, rows in of_size.items():
         full = rows + rows[-1:] * (batch - len(rows))
-        some = [requests[i] for i in full]
-        known = drawing.told(some, [layouts[i] for i in full], size)
-        seeds, walk = [request.seed for request in some], drawing.walk(some, fitted.network)
-        tile = fitted.seen.size
-        x = sampled(fitted.network, known, size, tile, seeds, drawing.mix(), walk)
-        drawn |= {i: to_image(x[place]) for place, i in enumerate(rows)}
-    return [drawn[i] for i in range(len(requests))]
+        x = drawn([requests[i] for i in full], [layouts[i] for i in full], size)
+        found |= {i: shown(x[place], size) for place, i in enumerate(rows)}
+    return [found[i] for i in range(len(requests))]
 
 
 def parents(requests: Sequence[Request], network: Denoiser) -> Tensor:

@@ -13,7 +13,7 @@ from torch.optim import Adam
 
 from parhelion.generators._annotated_crops import AnnotatedCrops, Crops
 from parhelion.generators._ddpm_draw import denoiser_of, from_noise, sampled
-from parhelion.generators._denoiser import Told, told
+from parhelion.generators._denoiser import Denoiser, Told, told
 from parhelion.generators._denoiser_config import SeenFrames
 from parhelion.generators._guidance import unguided
 from parhelion.generators._health import Health, Probe, too_early
@@ -61,13 +61,17 @@ class DdpmStep:
         self.known = SeenFrames(layers=tuple(sorted(self.crops.read)), **self.crops.whole.known)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed_of("ddpm.weights", seed))
-            self.D = denoiser_of(config, self.known, self.shown)
+            self.D = self.denoiser()
         self.D.read_y.measure(self.crops.told(MEASURED, rng("ddpm.measure", seed)))
         on_device(self.D, device)
         self.average = copy.deepcopy(self.D).requires_grad_(False)
         self.optimizer = Adam(self.D.parameters(), config.learning_rate)
         self.network = torch.compile(self.D) if config.compile else self.D
         self._state = TrainingState({"D": self.D, "average": self.average}, {"D": self.optimizer})
+
+    def denoiser(self) -> Denoiser:
+        """The network to train, with torch's current random state."""
+        return denoiser_of(self.config, self.known, self.shown)
 
     @property
     def steps(self) -> int:

@@ -40,6 +40,7 @@ TINY: dict[str, dict[str, Any]] = {
         "draw_batch": 2,
         "min_frames_per_cell": 2,
     },
+    "ldm": {"width": 8, "steps": 2, "autoencoder_steps": 1, "calls": 2, "min_frames_per_cell": 2},
     "superres": {
         "scale": 2,
         "patch": 1,
