@@ -1,29 +1,16 @@
 """A whole run whose plan is an edit: what was put in is in the dataset, and replays."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from test_run import DAY, dataset, run, street
+from tiny_parts import REPAINT
 
 from parhelion.pipeline.replay import replay_frame
 from parhelion.pipeline.report import read_report
 from parhelion.pipeline.run_config import RunConfig
 
-REPAINT: dict[str, Any] = {
-    "layers": ["stencil", "instances", "depth"],
-    "crop": [36, 64],
-    "patch": 1,
-    "width": 8,
-    "multiples": [1, 1],
-    "attention": False,
-    "batch_size": 2,
-    "steps": 2,
-    "levels": 3,
-    "resamples": 1,
-    "draw_batch": 2,
-    "min_frames_per_cell": 1,
-}
+SETTINGS = {**REPAINT, "layers": ["stencil", "instances", "depth"], "crop": [36, 64]}
 
 
 def edit_config() -> RunConfig:
@@ -36,7 +23,7 @@ def edit_config() -> RunConfig:
             "generators": [
                 {
                     "generator": "insert",
-                    "settings": {"classes": ["car"], "least_seen": 0.5, "repaint": REPAINT},
+                    "settings": {"classes": ["car"], "least_seen": 0.5, "repaint": SETTINGS},
                 }
             ],
             "splits": {"train": 1, "validation": 0, "test": 0},

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 from conftest import make_frame
+from tiny_parts import DENOISER
 
 from parhelion.flows.failures import WrongCommand
 from parhelion.flows.inpaint import TABLE, inpaint
@@ -25,16 +26,7 @@ HOLE = (slice(10, 20), slice(4, 30))
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("ddpm")
-    config = DdpmConfig(
-        layers=("stencil", "depth"),
-        patch=1,
-        width=8,
-        multiples=(1, 1),
-        attention=False,
-        batch_size=2,
-        steps=2,
-        min_frames_per_cell=1,
-    )
+    config = DdpmConfig(**DENOISER, layers=("stencil", "depth"))
     part = Ddpm(config)
     part.fit(TrainingData(source=FrameList(FRAMES)), folder / "fit", seed=1)
     part.save(folder / "saved")

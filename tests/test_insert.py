@@ -1,12 +1,12 @@
 """Laws of `insert`: what is put in is labelled, stands on its ground, and the rest stays."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from conftest import make_frame
 from pydantic import ValidationError
+from tiny_parts import REPAINT
 
 from parhelion.generators.insert import Insert, InsertConfig, changed
 from parhelion.pipeline.conditions import Conditions, Weather
@@ -17,19 +17,7 @@ from parhelion.pipeline.layers import instance_boxes
 from parhelion.pipeline.scene_class import SceneClass
 
 NIGHT = Conditions(weather=Weather.CLEAR, hour=23)
-REPAINT: dict[str, Any] = {
-    "layers": ("stencil", "instances", "depth"),
-    "patch": 1,
-    "width": 8,
-    "multiples": (1, 1),
-    "attention": False,
-    "batch_size": 2,
-    "steps": 2,
-    "levels": 3,
-    "resamples": 1,
-    "draw_batch": 1,
-    "min_frames_per_cell": 2,
-}
+SETTINGS = {**REPAINT, "layers": ("stencil", "instances", "depth"), "resamples": 1}
 
 
 def street(seed: int) -> Frame:
@@ -39,7 +27,7 @@ def street(seed: int) -> Frame:
 
 @pytest.fixture(scope="module")
 def part(tmp_path_factory: pytest.TempPathFactory) -> Insert:
-    made = Insert(InsertConfig(classes=(SceneClass.VEHICLE,), repaint=REPAINT))
+    made = Insert(InsertConfig(classes=(SceneClass.VEHICLE,), repaint=SETTINGS))
     data = TrainingData(source=FrameList([street(seed) for seed in range(5)]))
     made.fit(data, tmp_path_factory.mktemp("insert"), seed=1)
     return made
@@ -91,7 +79,7 @@ def test_the_same_seed_gives_the_same_frame_before_and_after_saving(
 def test_what_cannot_be_inserted_is_told(part: Insert, tmp_path: Path) -> None:
     with pytest.raises(CannotHonour, match="give a parent"):
         next(iter(part.generate([Request(conditions=NIGHT, seed=1)])))
-    crowded = Insert(InsertConfig(classes=(SceneClass.PERSON,), repaint=REPAINT))
+    crowded = Insert(InsertConfig(classes=(SceneClass.PERSON,), repaint=SETTINGS))
     data = TrainingData(source=FrameList([street(seed) for seed in range(2)]))
     with pytest.raises(ValueError, match="objects of person on the ground, found none"):
         crowded.fit(data, tmp_path, seed=1)

@@ -9,6 +9,7 @@ import safetensors.torch
 import torch
 from conftest import make_frame
 from pydantic import ValidationError
+from tiny_parts import DENOISER
 
 from parhelion.generators.ddpm import Ddpm, DdpmConfig
 from parhelion.pipeline.contracts import TrainingData
@@ -18,12 +19,8 @@ from parhelion.pipeline.processes import Processes, WrongProcesses, launch
 from parhelion.pipeline.shards import write_frames
 
 SETTINGS: dict[str, Any] = {
+    **DENOISER,
     "layers": ["stencil"],
-    "patch": 1,
-    "width": 8,
-    "multiples": [1, 1],
-    "attention": False,
-    "batch_size": 2,
     "accumulate": 2,
     "steps": 3,
     "precision": "fp32",
