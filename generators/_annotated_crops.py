@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from parhelion.generators._conditioning import PHYSICS, Layers, planes
+from parhelion.generators._denoiser_config import rounded_up
 from parhelion.generators._kept import Kept
 from parhelion.generators._twin_crops import LacksLayers
 from parhelion.generators._whole_images import WholeImages, pixels_of, scaled, y_vector
@@ -51,12 +52,14 @@ class AnnotatedCrops:
         data: TrainingData,
         *,
         crop: tuple[int, int] | None,
+        stride: int,
         read: frozenset[str],
         told_dropout: float,
         cache_mb: int,
     ) -> None:
         self.whole = WholeImages(data, size=crop, cache_mb=cache_mb)
-        self.size, self.read, self.told_dropout = self.whole.size, read, told_dropout
+        self.size = rounded_up(self.whole.size, stride)  # (H, W) of a crop
+        self.read, self.told_dropout = read, told_dropout
         keys = self.whole.frames.keys
         cells = [[i for i in cell.tolist() if read <= keys[i].layers] for cell in self.whole.cells]
         self.cells = [np.array(cell) for cell in cells if cell]

@@ -17,6 +17,7 @@ from torch.nn import functional
 from parhelion.generators._conditioning import CONDITION_SIZE, PLANES, Layers, planes
 from parhelion.generators._ddpm_bound import nats
 from parhelion.generators._denoiser import Denoiser, Told, told
+from parhelion.generators._denoiser_config import rounded_up
 from parhelion.generators._guidance import Mix, mixed
 from parhelion.generators._noise_levels import LARGEST, sampling_levels
 from parhelion.generators._sampling import WAYS, Denoise, Fresh, Sampler, steps_of
@@ -148,7 +149,8 @@ def sampled(
     if known.beside.shape[1]:
         beside = padded(known.beside, network)
     fresh = noise_from([seed_of("ddpm.draw", seed) for seed in seeds], empty.shape[1:], device)
-    denoise = mixed(network, known._replace(beside=beside).to(device), mix, tile)
+    heard = known._replace(beside=beside).to(device)
+    denoise = mixed(network, heard, mix, rounded_up(tile, network.stride))
     return walk(denoise, fresh)[:, :, : size[0], : size[1]]
 
 
@@ -177,13 +179,13 @@ def bits(
     seen: "SeenFrames",
     seed: int,
 ) -> float:
-    """Mean bits per grey level of frames of the size that was learnt, by the bound."""
+    """Mean bits per grey level of frames of one size, multiples of the stride, by the bound."""
     device, sums = next(network.parameters()).device, 0.0
     for first in range(0, len(frames), config.draw_batch):
         some = slice(first, first + config.draw_batch)
-        pixels = [pixels_of(frame.image, seen.size, seen.channels) for frame in frames[some]]
+        pixels = [pixels_of(frame.image, frame.size, seen.channels) for frame in frames[some]]
         x = scaled(np.stack(pixels)).to(device)
-        known = told_of([f.conditions for f in frames[some]], layouts[some], seen.size, seen)
+        known = told_of([f.conditions for f in frames[some]], layouts[some], frames[0].size, seen)
         chance = torch.Generator().manual_seed(seed_of("ddpm.bound", seed, first))
         found = nats(network, x, known.to(device), config.bound_levels, chance)
         sums -= float(found.sum()) / (x[0].numel() * math.log(2))

@@ -54,6 +54,7 @@ class DdpmStep:
         self.crops = AnnotatedCrops(
             data,
             crop=config.crop,
+            stride=config.stride,
             read=layers_of(config, data),
             told_dropout=config.told_dropout,
             cache_mb=config.cache_mb,

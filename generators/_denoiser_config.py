@@ -64,15 +64,25 @@ class DenoiserConfig(GradientConfig):
                 f"processes share the batches of an update: wanted accumulate to be a multiple of "
                 f"{self.processes}, got {self.accumulate}"
             )
-        stride = self.patch * 2 ** (len(self.multiples) - 1)
-        if self.crop and any(side % stride for side in self.crop):
+        if self.crop and any(side % self.stride for side in self.crop):
             raise ValueError(
-                f"crop must be multiples of {stride} (patch times the halvings), got {self.crop}"
+                f"crop must be multiples of {self.stride} (patch times the halvings), got "
+                f"{self.crop}"
             )
         return self
+
+    @property
+    def stride(self) -> int:
+        """Pixels of a picture to one of the network at its smallest size, either way."""
+        return int(self.patch * 2 ** (len(self.multiples) - 1))
 
 
 class SeenFrames(SeenImages):
     """What is known about the training frames."""
 
     layers: tuple[str, ...] = ()  # of y, that the network reads
+
+
+def rounded_up(size: tuple[int, int], stride: int) -> tuple[int, int]:
+    """The least (H, W) of multiples of `stride` that hold `size`."""
+    return size[0] + -size[0] % stride, size[1] + -size[1] % stride

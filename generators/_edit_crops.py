@@ -41,6 +41,7 @@ class EditCrops(AnnotatedCrops):
         super().__init__(
             TrainingData(source=twins),
             crop=config.crop,
+            stride=config.stride,
             read=read,
             told_dropout=config.told_dropout,
             cache_mb=config.cache_mb,

@@ -8,7 +8,7 @@ breadth for obedience. The network is in `_denoiser.py`, the ways of sampling in
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from parhelion.generators._denoiser_config import DenoiserConfig, SeenFrames
+from parhelion.generators._denoiser_config import DenoiserConfig, SeenFrames, rounded_up
 from parhelion.generators._settings import Positive
 from parhelion.generators._trained import (
     Drawn,
@@ -138,7 +138,7 @@ class Ddpm(Trained):
         return guided_by(self.config.guidance)
 
     def bits_per_dimension(self, frames: Sequence[Frame], seed: int) -> tuple[float, Likelihood]:
-        """Mean bits per grey level at the size that was learnt, given y, by the bound of
+        """Mean bits per grey level at the size of the training crops, given y, by the bound of
         `_ddpm_bound`; frames of another size are resized. Raises CannotHonour.
         """
         from parhelion.generators._ddpm_draw import bits
@@ -148,7 +148,8 @@ class Ddpm(Trained):
         if refused or self._fitted is None:
             raise CannotHonour(refused)
         seen: SeenFrames = self._fitted.seen
-        sized = [f if f.size == seen.size else f.resized(*seen.size[::-1]) for f in frames]
+        size = rounded_up(seen.size, self.config.stride)
+        sized = [f if f.size == size else f.resized(*size[::-1]) for f in frames]
         layouts = [require_layers(self.NAME, frame, self.needs) for frame in sized]
         with torch_threads(self.config.threads):
             found = bits(self._fitted.network, sized, layouts, self.config, seen, seed)

@@ -90,7 +90,7 @@ def test_crops_and_their_planes_show_the_same_window() -> None:
 
     data = TrainingData(source=FrameList([painted(frame) for frame in STREETS.source]))
     crops = AnnotatedCrops(
-        data, crop=(16, 24), read=frozenset({"stencil"}), told_dropout=0, cache_mb=1
+        data, crop=(16, 24), stride=1, read=frozenset({"stencil"}), told_dropout=0, cache_mb=1
     )
     batch = crops.batch(6, rng(1))
     assert batch.x.shape == (6, 1, 16, 24)  # painted grey
@@ -268,3 +268,14 @@ def test_bits_of_frames_are_finite_and_the_same_again(digits: Ddpm, streets: Ddp
     dark = Conditions(weather=Weather.CLEAR, hour=1)
     with pytest.raises(CannotHonour, match="night"):
         streets.bits_per_dimension([make_frame(8, conditions=dark)], seed=1)
+
+
+def test_frames_of_any_size_are_learnt_as_they_are_and_drawn_at_their_own(tmp_path: Path) -> None:
+    """Crops are continued to what the network can halve; nobody has to set them."""
+    frames = [make_frame(i, width=50, height=27) for i in range(3)]
+    tiny = {"width": 8, "steps": 1, "batch_size": 2, "calls": 2, "draw_batch": 1}
+    part = Ddpm(DdpmConfig(**tiny, min_frames_per_cell=1))
+    part.fit(TrainingData(source=FrameList(frames)), tmp_path, seed=1)
+    request = Request(conditions=frames[0].conditions, seed=1, annotation=frames[0])
+    assert next(iter(part.generate([request]))).size == (27, 50)
+    assert math.isfinite(part.bits_per_dimension(frames, 1)[0])

@@ -358,6 +358,6 @@ def test_settings_that_cannot_be_are_refused() -> None:
     with pytest.raises(ValueError, match="got silence 0: raise silence"):
         SuperresConfig(guidance=2.0)
     assert SuperresConfig(guidance=2.0, silence=0.1).calls == 5
-    odd = TrainingData(source=FrameList([make_frame(0, 44, 32, conditions=DAY)]))
-    with pytest.raises(ValueError, match=r"multiples of 8 pixels .* got \(32, 44\): set `crop`"):
-        step_of(odd, crop=None, multiples=(1, 1, 1), patch=2)
+    odd = TrainingData(source=FrameList([make_frame(0, 46, 30, conditions=DAY)]))
+    with pytest.raises(ValueError, match=r"multiples of 4 pixels .* got \(30, 46\): set `crop`"):
+        step_of(odd, crop=None, multiples=(1, 1), patch=1)
