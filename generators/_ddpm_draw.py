@@ -18,7 +18,7 @@ from parhelion.generators._conditioning import CONDITION_SIZE, PLANES, Layers, p
 from parhelion.generators._ddpm_bound import nats
 from parhelion.generators._denoiser import Denoiser, Told, told
 from parhelion.generators._denoiser_config import rounded_up
-from parhelion.generators._guidance import Mix, mixed
+from parhelion.generators._guidance import MixAt, mixed
 from parhelion.generators._noise_levels import LARGEST, sampling_levels
 from parhelion.generators._sampling import WAYS, Denoise, Fresh, Sampler, steps_of
 from parhelion.generators._whole_images import pixels_of, scaled, to_image, y_vector
@@ -47,8 +47,8 @@ class Drawing(Protocol):
     def walk(self, requests: Sequence[Request], network: Denoiser) -> Walk:
         """How pictures of one size come out of noise."""
 
-    def mix(self) -> Mix:
-        """How far the network's words are pushed."""
+    def mix(self) -> MixAt:
+        """How far the network's words are pushed, by the level of noise."""
 
 
 def denoiser_of(config: "DenoiserConfig", seen: "SeenFrames", shown: int = 0) -> Denoiser:
@@ -139,7 +139,7 @@ def sampled(
     size: Size,
     tile: Size,
     seeds: Sequence[int],
-    mix: Mix,
+    mix: MixAt,
     walk: Walk,
 ) -> Tensor:
     """Pictures (N, C, H, W), about -1..1, of what is told, their noise from `seeds`."""

@@ -17,7 +17,7 @@ from parhelion.generators._denoiser import Denoiser, Told, told
 from parhelion.generators._denoiser_config import SeenFrames
 from parhelion.generators._guidance import unguided
 from parhelion.generators._health import Health, Probe, too_early
-from parhelion.generators._noise_levels import loss_weight, training_levels
+from parhelion.generators._noise_levels import detail_of, loss_weight, training_levels
 from parhelion.generators._pix2pix_step import left_of_rate
 from parhelion.generators._settings import Layer
 from parhelion.generators._trained import Seen
@@ -39,6 +39,7 @@ K, M = 4, 12
 COVERAGE = "best coverage"  # of the examinations so far, kept among the losses of a checkpoint
 EXAMINED_AT = 8  # calls: enough to see classes and conditions
 MEASURED = 512  # y vectors by which y is scaled
+LOOKED_AT = 64  # crops whose detail is measured
 
 
 class DdpmStep:
@@ -64,6 +65,7 @@ class DdpmStep:
             torch.manual_seed(seed_of("ddpm.weights", seed))
             self.D = self.denoiser()
         self.D.read_y.measure(self.crops.told(MEASURED, rng("ddpm.measure", seed)))
+        self.D.detail.copy_(self.detail())
         on_device(self.D, device)
         self.average = copy.deepcopy(self.D).requires_grad_(False)
         self.optimizer = Adam(self.D.parameters(), config.learning_rate)
@@ -73,6 +75,11 @@ class DdpmStep:
     def denoiser(self) -> Denoiser:
         """The network to train, with torch's current random state."""
         return denoiser_of(self.config, self.known, self.shown)
+
+    def detail(self) -> Tensor:
+        """What `_noise_levels` calls so, of training crops."""
+        crops = self.crops.batch(LOOKED_AT, rng("ddpm.detail", self.seed))
+        return detail_of(crops.x, max(2, self.config.patch))
 
     @property
     def steps(self) -> int:

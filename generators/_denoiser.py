@@ -17,11 +17,11 @@ from diffusers import UNet2DModel
 from torch import Tensor, nn
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
-from parhelion.generators._noise_levels import scales
+from parhelion.generators._noise_levels import SIGMA_DATA, scales
 from parhelion.generators._read_y import ReadY
 
 GROUP = 8  # channels normalised together
-READ = 16  # channels that what stands beside the picture is read into
+READ = 4  # channels that what stands beside a pixel is read into
 
 
 class Told(NamedTuple):
@@ -54,6 +54,8 @@ def told(vector: Tensor, beside: Tensor) -> Told:
 class Denoiser(nn.Module):
     """D of equation 7 (Karras et al. 2022). An untrained one gives c_skip x."""
 
+    detail: Tensor
+
     def __init__(
         self,
         *,
@@ -71,15 +73,17 @@ class Denoiser(nn.Module):
         self.stride = patch * 2 ** (len(multiples) - 1)
         squared = patch**2
         embedding = 4 * width
+        self.register_buffer("detail", torch.tensor(SIGMA_DATA))  # of pictures, `_noise_levels`
         self.read_y = ReadY(y_size)
         self.embed = nn.Sequential(
             nn.Linear(y_size + 1, embedding), nn.SiLU(), nn.Linear(embedding, embedding)
         )
-        self.read_beside = nn.Conv2d(beside * squared, READ, 3, padding=1) if beside else None
+        read = READ * squared if beside else 0
+        self.read_beside = nn.Conv2d(beside * squared, read, 3, padding=1) if beside else None
         attends = [False] * (len(multiples) - 1) + [attention]  # at the smallest size only
         unet: Any = UNet2DModel  # untyped
         self.unet: nn.Module = unet(
-            in_channels=channels * squared + (READ if beside else 0),
+            in_channels=channels * squared + read,
             out_channels=channels * squared,
             block_out_channels=tuple(width * multiple for multiple in multiples),
             down_block_types=tuple("AttnDownBlock2D" if a else "DownBlock2D" for a in attends),
@@ -99,7 +103,7 @@ class Denoiser(nn.Module):
 
         H and W are multiples of `stride`.
         """
-        c = scales(sigma)
+        c = scales(sigma, self.detail)
         seen = pixel_unshuffle(x * _over(c.into), self.patch)
         if self.read_beside is not None:
             beside = pixel_unshuffle(told.beside * _over(told.seen), self.patch)

@@ -41,7 +41,8 @@ class DenoiserConfig(GradientConfig):
     cache_mb: Positive = 512  # training frames kept in memory
 
     # Drawing
-    guidance: Annotated[float, Field(ge=0)] = 1.0  # 1 = none; each other value doubles the calls
+    guidance: Annotated[float, Field(ge=0)] = 1.0  # 1 = none; others ask twice at its levels
+    guidance_levels: tuple[float, float] = (0.0, 80.0)  # of noise, between which it guides
     # Below a few grey levels there is little left to find, and few calls are better spent above:
     # digits in 15 calls came nearer to real ones by a quarter than from EDM's 0.002.
     last_level: AboveZero = 0.05  # of noise; from there the picture is drawn in one call
@@ -50,6 +51,7 @@ class DenoiserConfig(GradientConfig):
 
     idle: ClassVar[frozenset[str]] = GradientConfig.idle | {
         "guidance",
+        "guidance_levels",
         "last_level",
         "draw_batch",
         "bound_levels",

@@ -19,6 +19,7 @@ from parhelion.generators._guidance import unguided
 from parhelion.generators._health import Probe
 from parhelion.generators._ldm_autoencoder import autoencoder_of
 from parhelion.generators._ldm_draw import LatentDenoiser, denoiser_over, latent_size, shrunk
+from parhelion.generators._noise_levels import SIGMA_DATA
 from parhelion.generators._pix2pix_step import left_of_rate
 from parhelion.generators._trained import Seen
 from parhelion.pipeline.contracts import Ailment, TrainingData
@@ -61,6 +62,10 @@ class LdmStep(DdpmStep):
         """Of latents; also makes the autoencoder that gives them."""
         self.autoencoder = autoencoder_of(self.config, self.known.channels, self.seed).eval()
         return denoiser_over(self.autoencoder, self.config, self.known, self.shown)
+
+    def detail(self) -> Tensor:
+        """All of it: neighbours among latents tell each other little."""
+        return torch.tensor(SIGMA_DATA)
 
     @property
     def steps(self) -> int:

@@ -8,6 +8,15 @@ NeurIPS 2022 (EDM). A noisy picture is x + sigma n with n of unit variance, and 
 Why this and not a chain of a thousand steps: what F sees and what it is to say have unit variance
 at every level, the largest level drowns the picture entirely (so there is no terminal signal to
 mend), and the levels of sampling are chosen after training.
+
+One thing is not theirs. Their c_skip makes c_out least for pixels that know nothing of each other.
+Those of a picture do: what is left of one when its neighbours are known, its detail, is far less
+than its spread, and noise that the skip lets through above that has to be taken away by F, which
+then must carry all of it. So the skip goes by the spread s of detail, and c_out by the skip:
+
+    c_skip = s^2 / (sigma^2 + s^2)        c_out^2 = (1 - c_skip)^2 sigma_data^2 + c_skip^2 sigma^2
+
+With s = sigma_data it is theirs; with s = 0, F draws the clean picture itself (Li and He 2025).
 """
 
 import math
@@ -15,6 +24,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pixel_unshuffle
 
 SMALLEST, LARGEST = 0.002, 80.0  # levels of sampling (table 1)
 SIGMA_DATA = 0.5  # spread of pictures in -1..1
@@ -31,20 +41,32 @@ class Scales(NamedTuple):
     noise: Tensor  # c_noise, 0..1000 over the levels of sampling, as step numbers of a chain are
 
 
-def scales(sigma: Tensor) -> Scales:
-    """Of table 1, with c_noise = ln sigma on the range that embeddings of steps are made for."""
-    total = (sigma**2 + SIGMA_DATA**2).sqrt()
+def scales(sigma: Tensor, detail: Tensor | float = SIGMA_DATA) -> Scales:
+    """Of table 1 where `detail` is SIGMA_DATA; c_noise is ln sigma on the range that embeddings of
+    steps are made for.
+    """
     low, high = math.log(SMALLEST), math.log(LARGEST)
+    skip = detail**2 / (sigma**2 + detail**2)
     return Scales(
-        skip=SIGMA_DATA**2 / total**2,
-        out=sigma * SIGMA_DATA / total,
-        into=1 / total,
+        skip=skip,
+        out=(((1 - skip) * SIGMA_DATA) ** 2 + (skip * sigma) ** 2).sqrt(),
+        into=1 / (sigma**2 + SIGMA_DATA**2).sqrt(),
         noise=1000 * (sigma.log() - low) / (high - low),
     )
 
 
+def detail_of(x: Tensor, side: int) -> Tensor:
+    """Spread of pixels (N, C, H, W) about the means of squares of `side`: what they have alone."""
+    height, width = (length // side * side for length in x.shape[2:])
+    squares = pixel_unshuffle(x[:, :, :height, :width], side)
+    apart = squares.reshape(len(x), x.shape[1], side**2, -1)
+    return apart.var(dim=2).mean().sqrt()
+
+
 def loss_weight(sigma: Tensor) -> Tensor:
-    """lambda(sigma) = 1 / c_out^2: the loss of F is then even over levels (equation 8)."""
+    """lambda(sigma) = 1 / c_out^2 of table 1: as if noise, not the picture, was judged by what is
+    left of it (equation 8).
+    """
     return (sigma**2 + SIGMA_DATA**2) / (sigma * SIGMA_DATA) ** 2
 
 

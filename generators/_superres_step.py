@@ -47,6 +47,10 @@ class SuperresStep(DdpmStep):
         measured = self.target(self.crops.batch(MEASURED, rng("superres.spread", seed)))
         self.spread = max(root_mean_square(measured), LEAST) / SIGMA_DATA
 
+    def detail(self) -> Tensor:
+        """All of it: what is drawn here is detail."""
+        return torch.tensor(SIGMA_DATA)
+
     def target(self, crops: Crops) -> Tensor:
         """The detail of crops (N, C, H, W), of spread SIGMA_DATA."""
         return (crops.x - self._base(crops)) / self.spread

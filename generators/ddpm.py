@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from parhelion.generators._ddpm_draw import Size, Walk
     from parhelion.generators._denoiser import Denoiser, Told
-    from parhelion.generators._guidance import Mix
+    from parhelion.generators._guidance import MixAt
 
 
 class DdpmConfig(DenoiserConfig):
@@ -54,7 +54,7 @@ class Ddpm(Trained):
     """
 
     NAME: ClassVar[str] = "ddpm"
-    VERSION: ClassVar[str] = "1"
+    VERSION: ClassVar[str] = "2"
     Config: ClassVar[type[TrainedConfig]] = DdpmConfig
     seen_as: ClassVar[type[Seen]] = SeenFrames
     shown: ClassVar[int] = 0  # planes beside the picture, besides those of y
@@ -131,11 +131,11 @@ class Ddpm(Trained):
 
         return from_noise(self.config.sampler, self.config.calls, self.config.last_level)
 
-    def mix(self) -> "Mix":
-        """By the setting `guidance`."""
-        from parhelion.generators._guidance import guided_by
+    def mix(self) -> "MixAt":
+        """By the settings `guidance` and `guidance_levels`."""
+        from parhelion.generators._guidance import between, guided_by
 
-        return guided_by(self.config.guidance)
+        return between(self.config.guidance_levels, guided_by(self.config.guidance))
 
     def bits_per_dimension(self, frames: Sequence[Frame], seed: int) -> tuple[float, Likelihood]:
         """Mean bits per grey level at the size of the training crops, given y, by the bound of

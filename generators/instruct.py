@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from parhelion.generators._ddpm_draw import Size
     from parhelion.generators._denoiser import Told
-    from parhelion.generators._guidance import Mix
+    from parhelion.generators._guidance import MixAt
 
 Guidance = Annotated[float, Field(ge=0)]
 
@@ -109,7 +109,7 @@ class Instruct(Ddpm):
     """
 
     NAME: ClassVar[str] = "instruct"
-    VERSION: ClassVar[str] = "1"
+    VERSION: ClassVar[str] = "2"
     Config: ClassVar[type[TrainedConfig]] = InstructConfig
     seen_as: ClassVar[type[Seen]] = SeenEdits
 
@@ -217,11 +217,13 @@ class Instruct(Ddpm):
         known = super().told(requests, [replace(y, label=None) for y in layouts], size)
         return shown_beside(known, [r.parent.image for r in requests if r.parent is not None])
 
-    def mix(self) -> "Mix":
-        """By the settings `text_guidance` and `image_guidance`."""
+    def mix(self) -> "MixAt":
+        """By the settings `text_guidance`, `image_guidance` and `guidance_levels`."""
+        from parhelion.generators._guidance import between
         from parhelion.generators._instruct_draw import weighed
 
-        return weighed(self.config.text_guidance, self.config.image_guidance)
+        c = self.config
+        return between(c.guidance_levels, weighed(c.text_guidance, c.image_guidance))
 
     def bits_per_dimension(self, frames: Sequence[Frame], seed: int) -> tuple[float, Likelihood]:
         """Raises CannotHonour: it has a density of pictures given a parent, and these have none."""

@@ -16,7 +16,7 @@ from parhelion.generators._conditioning import PLANES
 from parhelion.generators._ddpm_bound import nats, prior, reconstruction
 from parhelion.generators._ddpm_step import DdpmStep, layers_of
 from parhelion.generators._denoiser import Told, told
-from parhelion.generators._guidance import guided_by, mixed
+from parhelion.generators._guidance import between, guided_by, mixed
 from parhelion.generators._noise_levels import SMALLEST, scales
 from parhelion.generators._twin_crops import LacksLayers
 from parhelion.generators.ddpm import Ddpm, DdpmConfig
@@ -108,7 +108,7 @@ def test_an_untrained_network_gives_the_scaled_noisy_picture() -> None:
     x, sigma = torch.randn(3, 1, 16, 16), torch.tensor([0.01, 0.5, 20.0])
     known = step.told(step.crops.batch(3, rng(2)))
     found = step.D(x, sigma, known)
-    torch.testing.assert_close(found, scales(sigma).skip[:, None, None, None] * x)
+    torch.testing.assert_close(found, scales(sigma, step.D.detail).skip[:, None, None, None] * x)
 
 
 def test_the_loss_is_equation_8() -> None:
@@ -121,7 +121,7 @@ def test_the_loss_is_equation_8() -> None:
     noise = torch.randn(crops.x.shape, generator=chance)
     wanted = 0.0
     for x, n, s in zip(crops.x, noise, sigma, strict=True):
-        drawn = 0.25 / (s**2 + 0.25) * (x + s * n)
+        drawn = step.D.detail**2 / (s**2 + step.D.detail**2) * (x + s * n)
         wanted += float((s**2 + 0.25) / (s * 0.5) ** 2 * ((drawn - x) ** 2).mean()) / 2
     assert float(found.detach()) == pytest.approx(wanted, rel=1e-4)
 
@@ -149,9 +149,12 @@ def test_guidance_1_is_the_conditional_model_and_others_lie_on_its_line() -> Non
     with torch.inference_mode():
         heard = step.D(x, torch.full((2,), 0.7), known)
         zero, one, three = (
-            mixed(step.D, known, guided_by(w), (16, 16))(x, 0.7) for w in (0.0, 1.0, 3.0)
+            mixed(step.D, known, between((0.7, 2.0), guided_by(w)), (16, 16))(x, 0.7)
+            for w in (0.0, 1.0, 3.0)
         )
+        below = mixed(step.D, known, between((0.8, 2.0), guided_by(3.0)), (16, 16))(x, 0.7)
     assert torch.equal(one, heard)
+    assert torch.equal(below, heard)  # where it does not guide
     torch.testing.assert_close(three, zero + 3 * (one - zero))
     assert not torch.equal(zero, one)
 

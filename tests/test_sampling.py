@@ -14,6 +14,7 @@ from parhelion.generators._noise_levels import (
     LARGEST,
     SIGMA_DATA,
     SMALLEST,
+    detail_of,
     loss_weight,
     sampling_levels,
     scales,
@@ -121,19 +122,37 @@ def test_inversion_finds_the_noise_that_a_picture_comes_from() -> None:
     torch.testing.assert_close(again, picture, rtol=0, atol=0.01)
 
 
-def test_scales_keep_input_and_task_at_unit_variance() -> None:
+@pytest.mark.parametrize("detail", [0.0, 0.1, SIGMA_DATA])
+def test_scales_keep_input_and_task_at_unit_variance(detail: float) -> None:
     """Karras et al. 2022, equations 114 to 131: for data of variance SIGMA_DATA squared."""
     sigma = torch.logspace(-2.5, 1.5, 9, dtype=torch.float64)
     generator = torch.Generator().manual_seed(5)
     clean = SIGMA_DATA * torch.randn(9, 100_000, generator=generator, dtype=torch.float64)
     noisy = clean + sigma[:, None] * torch.randn(9, 100_000, generator=generator).double()
-    c = scales(sigma)
+    c = scales(sigma, detail)
     seen = c.into[:, None] * noisy
     task = (clean - c.skip[:, None] * noisy) / c.out[:, None]
     torch.testing.assert_close(seen.std(dim=1), torch.ones(9).double(), rtol=0.02, atol=0)
     torch.testing.assert_close(task.std(dim=1), torch.ones(9).double(), rtol=0.02, atol=0)
+
+
+def test_scales_without_a_word_of_detail_are_those_of_table_1() -> None:
+    sigma = torch.logspace(-2.5, 1.5, 9, dtype=torch.float64)
+    c = scales(sigma)
+    total = sigma**2 + SIGMA_DATA**2
+    torch.testing.assert_close(c.skip, SIGMA_DATA**2 / total)
+    torch.testing.assert_close(c.out, sigma * SIGMA_DATA / total.sqrt())
     torch.testing.assert_close(loss_weight(sigma), 1 / c.out**2)
     assert scales(torch.tensor([SMALLEST, LARGEST])).noise.tolist() == pytest.approx([0, 1000])
+
+
+def test_detail_is_what_squares_do_not_share() -> None:
+    white = 0.3 * torch.randn(4, 3, 65, 64, generator=torch.Generator().manual_seed(1))
+    coarse = torch.kron(torch.randn(4, 1, 8, 8), torch.ones(4, 4))
+    assert float(detail_of(white, 4)) == pytest.approx(0.3, rel=0.02)
+    assert float(detail_of(coarse, 4)) == pytest.approx(0, abs=1e-6)
+    both = coarse + white[:, :, :32, :32]
+    assert float(detail_of(both, 4)) == pytest.approx(0.3, rel=0.05)
 
 
 def test_training_meets_the_levels_of_table_1() -> None:
