@@ -3,6 +3,7 @@
 import logging
 
 from parhelion.pipeline.budget import TooFewFrames
+from parhelion.pipeline.contracts import CannotLearn
 from parhelion.pipeline.plan_requests import NoParent
 from parhelion.pipeline.pretrained import WeightsMissing
 from parhelion.pipeline.readiness import NotReady
@@ -17,6 +18,7 @@ class WrongCommand(ValueError):
 
 
 CURABLE = (
+    CannotLearn,
     CaptureFailed,
     CannotReplay,
     GroupInTwoSplits,

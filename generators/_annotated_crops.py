@@ -14,9 +14,8 @@ from torch import Tensor
 from parhelion.generators._conditioning import PHYSICS, Layers, planes
 from parhelion.generators._denoiser_config import rounded_up
 from parhelion.generators._kept import Kept
-from parhelion.generators._twin_crops import LacksLayers
 from parhelion.generators._whole_images import WholeImages, pixels_of, scaled, y_vector
-from parhelion.pipeline.contracts import TrainingData
+from parhelion.pipeline.contracts import CannotLearn, TrainingData
 
 
 class Crops(NamedTuple):
@@ -44,7 +43,7 @@ class AnnotatedCrops:
 
     Every class under every condition is drawn equally often. Frames that lack a layer which is read
     are skipped. A frame smaller than a crop is continued by its last row and column. Raises
-    LacksLayers where no frame is left.
+    CannotLearn where no frame is left.
     """
 
     def __init__(
@@ -64,7 +63,7 @@ class AnnotatedCrops:
         cells = [[i for i in cell.tolist() if read <= keys[i].layers] for cell in self.whole.cells]
         self.cells = [np.array(cell) for cell in cells if cell]
         if not self.cells:
-            raise LacksLayers(
+            raise CannotLearn(
                 f"nothing to learn from: each of {len(keys)} training frames lacks one of "
                 f"{', '.join(sorted(read))}: give them, or take them out of the setting `layers`"
             )

@@ -18,7 +18,7 @@ from torch.nn import functional
 from parhelion.generators._deep_features import LEAST_PX, DeepFeatures
 from parhelion.generators._dfi_settings import DfiConfig, SeenDomains, domain_of
 from parhelion.generators._trained import Seen
-from parhelion.pipeline.contracts import Ailment, FrameSet, TrainingData
+from parhelion.pipeline.contracts import Ailment, CannotLearn, FrameSet, TrainingData
 from parhelion.pipeline.frame import Annotation, Image
 from parhelion.pipeline.layers import resize_nearest
 from parhelion.pipeline.scene_class import COARSE, FINE, SceneClass, ids
@@ -135,7 +135,7 @@ class DomainsStep:
         sets = [data.source] if data.target is None else [data.source, data.target]
         places = [(frames, i) for frames in sets for i in range(len(frames))]
         if not places:
-            raise ValueError("nothing to learn from: the training data hold no frame")
+            raise CannotLearn("nothing to learn from: the training data hold no frame")
         of_domain: dict[str, list[int]] = defaultdict(list)
         for number, (frames, i) in enumerate(places):
             of_domain[domain_of(frames.keys[i].conditions)].append(number)

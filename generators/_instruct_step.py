@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 class InstructStep(DdpmStep):
     """`reading_steps` steps of the text encoder, then the steps of a denoiser that is shown twins.
 
-    Raises LacksTwins where no training frame has one.
+    Raises CannotLearn where no training frame has one.
     """
 
     config: "InstructConfig"

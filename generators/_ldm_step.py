@@ -22,7 +22,7 @@ from parhelion.generators._ldm_draw import LatentDenoiser, denoiser_over, latent
 from parhelion.generators._noise_levels import SIGMA_DATA
 from parhelion.generators._pix2pix_step import left_of_rate
 from parhelion.generators._trained import Seen
-from parhelion.pipeline.contracts import Ailment, TrainingData
+from parhelion.pipeline.contracts import Ailment, CannotLearn, TrainingData
 from parhelion.pipeline.seeds import rng, seed_of
 from parhelion.pipeline.training import Losses, TrainingState, half_precision, on_device
 
@@ -46,7 +46,7 @@ class LdmStep(DdpmStep):
     ) -> None:
         super().__init__(config, data, seed, device)
         if any(side % config.divisor for side in self.crops.size):
-            raise ValueError(
+            raise CannotLearn(
                 f"ldm wanted crops of multiples of {config.divisor} pixels (factor times stride of "
                 f"the network), got {self.crops.size}: set `crop`"
             )

@@ -20,7 +20,7 @@ from parhelion.generators._superres_draw import with_picture
 from parhelion.generators._superres_scale import coarsened, enlarged, root_mean_square, small_of
 from parhelion.generators._superres_settings import SHOWN, SuperresConfig
 from parhelion.generators._trained import Seen
-from parhelion.pipeline.contracts import TrainingData
+from parhelion.pipeline.contracts import CannotLearn, TrainingData
 from parhelion.pipeline.seeds import rng
 
 MEASURED = 64  # crops whose detail is measured
@@ -39,7 +39,7 @@ class SuperresStep(DdpmStep):
         super().__init__(config, data, seed, device)
         divisor = lcm(config.scale, self.D.stride)
         if any(side % divisor for side in self.crops.size):
-            raise ValueError(
+            raise CannotLearn(
                 f"superres wanted crops of multiples of {divisor} pixels (scale and stride of the "
                 f"network), got {self.crops.size}: set `crop`"
             )

@@ -14,11 +14,7 @@ from torch import Tensor
 
 from parhelion.generators._conditioning import PHYSICS, Layers, condition_vector, planes
 from parhelion.generators._kept import Kept
-from parhelion.pipeline.contracts import FrameSet, TrainingData
-
-
-class LacksLayers(ValueError):
-    """No training frame has all the layers that the network is to read."""
+from parhelion.pipeline.contracts import CannotLearn, FrameSet, TrainingData
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -64,7 +60,7 @@ class TwinCrops:
     * else any source frame, at the same place: then only the critic can judge;
     * else (parent dropout, or `uses_parent` off) none: the network draws the crop from its y alone.
 
-    Frames that lack a layer which the network reads are skipped. Raises LacksLayers if none is
+    Frames that lack a layer which the network reads are skipped. Raises CannotLearn if none is
     left.
     """
 
@@ -83,7 +79,7 @@ class TwinCrops:
         self.sources: FrameSet = data.source
         self.reals: FrameSet = data.target if data.target is not None else data.source
         if not len(self.reals):
-            raise ValueError("nothing to learn from: the training data hold no frame to imitate")
+            raise CannotLearn("nothing to learn from: the training data hold no frame to imitate")
         self.crop_px, self.read = crop_px, read
         self.uses_parent, self.strangers = uses_parent, strangers
         self.parent_dropout, self.told_dropout = parent_dropout, told_dropout
@@ -92,7 +88,7 @@ class TwinCrops:
         for i in self._complete(self.reals):
             cells[self.reals.keys[i].conditions.cell].append(i)
         if not cells:
-            raise LacksLayers(self._lacking())
+            raise CannotLearn(self._lacking())
         self._cells = [cells[name] for name in sorted(cells)]
         self._twins: dict[str, list[int]] = defaultdict(list)
         self._parents = self._complete(self.sources)

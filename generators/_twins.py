@@ -3,12 +3,8 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
-from parhelion.pipeline.contracts import FrameKey, FrameSet, TrainingData
+from parhelion.pipeline.contracts import CannotLearn, FrameKey, FrameSet, TrainingData
 from parhelion.pipeline.frame import Frame
-
-
-class LacksTwins(ValueError):
-    """No training frame shows the same things as another."""
 
 
 class Twins:
@@ -47,12 +43,12 @@ class Twins:
 
 
 def twins_of(data: TrainingData, needs: frozenset[str]) -> Twins:
-    """Those frames. Raises LacksTwins where there are none."""
+    """Those frames. Raises CannotLearn where there are none."""
     twins = Twins(data, needs)
     if not len(twins):
         sets = (s for s in (data.source, data.target) if s is not None)
         layers = f" with the layers {', '.join(sorted(needs))}" if needs else ""
-        raise LacksTwins(
+        raise CannotLearn(
             f"edits are learnt from twins, frames{layers} that share their twin_id, got none among "
             f"{sum(map(len, sets))} training frames: draw each view under several conditions, as "
             "the street simulator does with pairing `every`"

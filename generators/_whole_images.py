@@ -16,7 +16,7 @@ from torch import Tensor
 
 from parhelion.generators._conditioning import CONDITION_SIZE, condition_vector
 from parhelion.pipeline.conditions import Conditions
-from parhelion.pipeline.contracts import CannotHonour, FrameSet, TrainingData
+from parhelion.pipeline.contracts import CannotHonour, CannotLearn, FrameSet, TrainingData
 from parhelion.pipeline.frame import Image, ImageLabel
 
 GREY_SAMPLE = 64  # pictures looked at to tell whether all are grey
@@ -38,7 +38,7 @@ class WholeImages:
     def __init__(self, data: TrainingData, *, size: tuple[int, int] | None, cache_mb: int) -> None:
         self.frames = data.target if data.target is not None else data.source
         if not len(self.frames):
-            raise ValueError("nothing to learn from: the training data hold no frame to imitate")
+            raise CannotLearn("nothing to learn from: the training data hold no frame to imitate")
         self.vocabulary = _vocabulary(data)
         self.size = size or self.frames[0].size  # (H, W)
         self.channels = 1 if all_grey(self.frames, range(len(self))) else 3

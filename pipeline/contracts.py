@@ -69,6 +69,10 @@ class CannotHonour(ValueError):
     """A request that a generator cannot draw; the sentence names the condition or the layer."""
 
 
+class CannotLearn(ValueError):
+    """Training frames that teach a generator nothing; the sentence says what they lack."""
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Request:
     """One x that is wanted: of this parent, or of this annotation, or of anything at all."""

@@ -18,10 +18,9 @@ from parhelion.generators._ddpm_step import DdpmStep, layers_of
 from parhelion.generators._denoiser import Told, told
 from parhelion.generators._guidance import between, guided_by, mixed
 from parhelion.generators._noise_levels import SMALLEST, scales
-from parhelion.generators._twin_crops import LacksLayers
 from parhelion.generators.ddpm import Ddpm, DdpmConfig
 from parhelion.pipeline.conditions import Conditions, Weather
-from parhelion.pipeline.contracts import CannotHonour, Request, TrainingData
+from parhelion.pipeline.contracts import CannotHonour, CannotLearn, Request, TrainingData
 from parhelion.pipeline.frame import Annotation, Frame
 from parhelion.pipeline.frame_list import FrameList
 from parhelion.pipeline.seeds import rng
@@ -79,7 +78,7 @@ def test_layers_are_those_that_all_frames_have() -> None:
     assert layers_of(TINY, mixed) == {"stencil", "instances", "emissive"}
     asked = TINY.model_copy(update={"layers": ("stencil",)})
     assert layers_of(asked, STREETS) == {"stencil"}
-    with pytest.raises(LacksLayers, match="each of 12 training frames lacks one of stencil"):
+    with pytest.raises(CannotLearn, match="each of 12 training frames lacks one of stencil"):
         DdpmStep(asked, DIGITS, 1, torch.device("cpu"))
 
 

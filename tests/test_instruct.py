@@ -14,13 +14,13 @@ from parhelion.generators._edit_crops import PARENT_PLANES, EditCrops
 from parhelion.generators._instruct_draw import weighed
 from parhelion.generators._instruct_step import InstructStep
 from parhelion.generators._text_encoder import TextEncoder, mended
-from parhelion.generators._twins import LacksTwins, Twins
+from parhelion.generators._twins import Twins
 from parhelion.generators._understanding import kept, nearest, sentence, with_hour
 from parhelion.generators._wish_forms import FORMS
 from parhelion.generators._wishes import Grammar, Phrase, Wish
 from parhelion.generators.instruct import Instruct, InstructConfig
 from parhelion.pipeline.conditions import Conditions, Event, TimeOfDay, Weather
-from parhelion.pipeline.contracts import CannotHonour, Request, TrainingData
+from parhelion.pipeline.contracts import CannotHonour, CannotLearn, Request, TrainingData
 from parhelion.pipeline.frame import Frame
 from parhelion.pipeline.frame_list import FrameList, key_of
 from parhelion.pipeline.seeds import rng
@@ -312,7 +312,7 @@ def test_what_crops_leave_out_is_not_told() -> None:
 
 def test_without_twins_there_is_nothing_to_learn(tmp_path: Path) -> None:
     alone = TrainingData(source=FrameList([make_frame(i, conditions=DAY) for i in range(4)]))
-    with pytest.raises(LacksTwins, match="share their twin_id, got none among 4 training frames"):
+    with pytest.raises(CannotLearn, match="share their twin_id, got none among 4 training frames"):
         Instruct(TINY).fit(alone, tmp_path, seed=1)
     assert not Instruct(TINY).learnt(alone)
 

@@ -9,11 +9,16 @@ from conftest import make_frame
 
 from parhelion.generators._pix2pix_draw import network_of
 from parhelion.generators._pix2pix_step import Pix2PixStep, left_of_rate, mode_seeking
-from parhelion.generators._twin_crops import LacksLayers
 from parhelion.generators.pix2pix import Pix2Pix, Pix2PixConfig
 from parhelion.pipeline import training
 from parhelion.pipeline.conditions import Conditions, Event, Weather
-from parhelion.pipeline.contracts import CannotHonour, Request, TestGroupInFit, TrainingData
+from parhelion.pipeline.contracts import (
+    CannotHonour,
+    CannotLearn,
+    Request,
+    TestGroupInFit,
+    TrainingData,
+)
 from parhelion.pipeline.frame import Annotation, Frame
 from parhelion.pipeline.frame_list import FrameList
 from parhelion.pipeline.pretrained import mobilenet_path
@@ -214,7 +219,7 @@ def test_test_groups_and_missing_layers_are_refused_in_fit(
     with pytest.raises(TestGroupInFit, match="group-2"):
         TrainingData(source=data.source, test_groups=frozenset({"group-2"}))
     config = TINY.model_copy(update={"layers": ("stencil", "emissive")})
-    with pytest.raises(LacksLayers, match="lacks emissive"):
+    with pytest.raises(CannotLearn, match="lacks emissive"):
         Pix2Pix(config).fit(TrainingData(source=data.target or data.source), tmp_path, seed=1)
 
 

@@ -9,9 +9,9 @@ import torch
 from conftest import make_frame
 
 from parhelion.generators._conditioning import CLASS_IDS, CONDITION_SIZE, PLANES, UNKNOWN_CLASS
-from parhelion.generators._twin_crops import LacksLayers, TwinCrops
+from parhelion.generators._twin_crops import TwinCrops
 from parhelion.pipeline.conditions import Conditions, Weather
-from parhelion.pipeline.contracts import TrainingData
+from parhelion.pipeline.contracts import CannotLearn, TrainingData
 from parhelion.pipeline.frame import Frame
 from parhelion.pipeline.frame_list import FrameList
 from parhelion.pipeline.seeds import rng
@@ -135,5 +135,5 @@ def test_frames_that_lack_a_layer_are_skipped() -> None:
 def test_only_frames_that_lack_layers_are_nothing_to_learn_from() -> None:
     bare = [replace(make_frame(i), depth=None) for i in range(3)]
     said = "3 of 3 training frames were skipped, each lacks depth: .* `layers` .now depth, inst"
-    with pytest.raises(LacksLayers, match=said):
+    with pytest.raises(CannotLearn, match=said):
         crops(TrainingData(source=FrameList(bare)))
