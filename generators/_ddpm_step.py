@@ -116,13 +116,13 @@ class DdpmStep:
 
     def loss(self, crops: Crops, chance: torch.Generator) -> Tensor:
         """Mean of lambda(sigma) |D(x + sigma n; sigma, y) - x|^2 over the batch."""
-        n = len(crops.x)
+        c, n = self.config, len(crops.x)
         x = self.target(crops).to(self.device, memory_format=torch.channels_last)
-        sigma = training_levels(n, self.config.mean_log_level, chance).to(self.device)
+        sigma = training_levels(n, c.mean_log_level, c.log_level_spread, chance).to(self.device)
         noise = torch.randn(crops.x.shape, generator=chance).to(self.device)
-        silent = torch.rand(n, generator=chance) < self.config.silence
+        silent = torch.rand(n, generator=chance) < c.silence
         known = self.told(crops).silenced(silent).to(self.device)
-        with half_precision(self.config.precision, self.device):
+        with half_precision(c.precision, self.device):
             drawn = self.network(x + sigma[:, None, None, None] * noise, sigma, known)
         apart: Tensor = (drawn - x).square().mean(dim=(1, 2, 3))
         return (loss_weight(sigma) * apart).mean()

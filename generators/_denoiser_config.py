@@ -34,6 +34,7 @@ class DenoiserConfig(GradientConfig):
     processes: Positive = 1  # that share these batches, one GPU each; a divisor of accumulate
     learning_rate: AboveZero = 1e-3  # Adam
     mean_log_level: float = -1.2  # of the noise in training; more: shapes before details
+    log_level_spread: AboveZero = 1.2  # about it; more: also what little and much noise leave
     steady_share: Share = 0.5  # of the steps, before the rate falls evenly to nothing
     silence: Share = 0.1  # of crops of which nothing is told
     told_dropout: Share = 0.5  # of crops whose hour, or physical numbers, are withheld

@@ -28,7 +28,6 @@ from torch.nn.functional import pixel_unshuffle
 
 SMALLEST, LARGEST = 0.002, 80.0  # levels of sampling (table 1)
 SIGMA_DATA = 0.5  # spread of pictures in -1..1
-SPREAD_LOG = 1.2  # of ln sigma in training (table 1, with -1.2 as its mean)
 RHO = 7.0  # how levels crowd towards the smallest (equation 5)
 
 
@@ -70,9 +69,9 @@ def loss_weight(sigma: Tensor) -> Tensor:
     return (sigma**2 + SIGMA_DATA**2) / (sigma * SIGMA_DATA) ** 2
 
 
-def training_levels(n: int, mean_log: float, generator: torch.Generator) -> Tensor:
-    """N levels (N,) with ln sigma normal about `mean_log`."""
-    return (mean_log + SPREAD_LOG * torch.randn(n, generator=generator)).exp()
+def training_levels(n: int, mean_log: float, spread: float, generator: torch.Generator) -> Tensor:
+    """N levels (N,) with ln sigma normal about `mean_log` (table 1: -1.2 and a spread of 1.2)."""
+    return (mean_log + spread * torch.randn(n, generator=generator)).exp()
 
 
 def sampling_levels(n: int, largest: float = LARGEST, smallest: float = SMALLEST) -> Tensor:

@@ -156,7 +156,7 @@ def test_detail_is_what_squares_do_not_share() -> None:
 
 
 def test_training_meets_the_levels_of_table_1() -> None:
-    sigma = training_levels(100_000, -1.2, torch.Generator().manual_seed(6)).log()
+    sigma = training_levels(100_000, -1.2, 1.2, torch.Generator().manual_seed(6)).log()
     assert float(sigma.mean()) == pytest.approx(-1.2, abs=0.02)
     assert float(sigma.std()) == pytest.approx(1.2, abs=0.02)
 
