@@ -24,6 +24,7 @@ SETTINGS = DdpmConfig(
     learning_rate=5e-4,
     mean_log_level=-0.4,  # wide frames drown later than small ones
     checkpoint_every=500,
+    draw_precision="auto",
     min_frames_per_cell=20,
 )
 

@@ -50,7 +50,18 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "pca": {},
     "vae": {"steps": 5000},
     "gan": {"steps": 6000, "growing_share": 0.4, "augment": ()},
-    "ddpm": {"width": 48, "steps": 4000, "draw_batch": 50},
+    "ddpm": {
+        "width": 32,
+        "steps": 6500,
+        "learning_rate": 2e-3,
+        "mean_log_level": -0.8,
+        "log_level_spread": 1.8,
+        "checkpoint_every": 500,
+        "calls": 10,
+        "guidance": 1.5,
+        "guidance_levels": (0.3, 5.0),
+        "draw_batch": 50,
+    },
 }
 BARS = {"pca": 85.0, "vae": 93.0, "gan": 96.0, "ddpm": 97.5}
 MINUTES = 20  # of processor time, for one training

@@ -158,9 +158,8 @@ def inserted(
     folder: Path, train: StoredFrames, frames: Sequence[Frame], name: str
 ) -> list[tuple[Frame, Frame]]:
     """Frames with something put in, each after its parent; those without room are left out."""
-    config = InsertConfig(
-        classes=(PUT_IN[name],), repaint={"trained": str(folder), "min_frames_per_cell": 2}
-    )
+    repaint = {"trained": str(folder), "draw_precision": "auto", "min_frames_per_cell": 2}
+    config = InsertConfig(classes=(PUT_IN[name],), repaint=repaint)
     part = Insert(config)
     part.fit(TrainingData(source=train), WORK / f"insert-{name}", 1)
     found = []
@@ -216,7 +215,7 @@ def main() -> int:
     train = rendered(Scenes(first=0, count=2) if quick else TRAIN, STREET)
     judges, test = (rendered(scenes, STREET) for scenes in (JUDGE, TEST))
     folder = street_ddpm(train, 20) if quick else street_ddpm(train)
-    part = Repaint(RepaintConfig(trained=str(folder), min_frames_per_cell=2))
+    part = Repaint(RepaintConfig(trained=str(folder), draw_precision="auto", min_frames_per_cell=2))
     part.fit(TrainingData(source=train), WORK / "repaint", 1)
     frames = [frame for _, frame in named(test)]
     shown: list[list[Image]] = []

@@ -23,9 +23,10 @@ from parhelion.generators._noise_levels import LARGEST, sampling_levels
 from parhelion.generators._sampling import WAYS, Denoise, Fresh, Sampler, steps_of
 from parhelion.generators._whole_images import pixels_of, scaled, to_image, y_vector
 from parhelion.pipeline.conditions import Conditions
-from parhelion.pipeline.contracts import Request
+from parhelion.pipeline.contracts import Precision, Request
 from parhelion.pipeline.frame import Annotation, Frame, Image
 from parhelion.pipeline.seeds import seed_of
+from parhelion.pipeline.training import half_precision
 
 if TYPE_CHECKING:
     from parhelion.generators._denoiser_config import DenoiserConfig, SeenFrames
@@ -49,6 +50,9 @@ class Drawing(Protocol):
 
     def mix(self) -> MixAt:
         """How far the network's words are pushed, by the level of noise."""
+
+    def precision(self) -> Precision:
+        """In which the network computes."""
 
 
 def denoiser_of(config: "DenoiserConfig", seen: "SeenFrames", shown: int = 0) -> Denoiser:
@@ -81,7 +85,8 @@ def pictures(
     def drawn(some: Sequence[Request], theirs: Sequence[Annotation], size: Size) -> Tensor:
         known, seeds = drawing.told(some, theirs, size), [request.seed for request in some]
         walk = drawing.walk(some, network)
-        return sampled(network, known, size, tile, seeds, drawing.mix(), walk)
+        mix, precision = drawing.mix(), drawing.precision()
+        return sampled(network, known, size, tile, seeds, mix, walk, precision)
 
     return by_size(drawing, requests, layouts, batch, drawn, lambda x, _: to_image(x))
 
@@ -141,6 +146,7 @@ def sampled(
     seeds: Sequence[int],
     mix: MixAt,
     walk: Walk,
+    precision: Precision = "fp32",
 ) -> Tensor:
     """Pictures (N, C, H, W), about -1..1, of what is told, their noise from `seeds`."""
     device = next(network.parameters()).device
@@ -151,7 +157,8 @@ def sampled(
     fresh = noise_from([seed_of("ddpm.draw", seed) for seed in seeds], empty.shape[1:], device)
     heard = known._replace(beside=beside).to(device)
     denoise = mixed(network, heard, mix, rounded_up(tile, network.stride))
-    return walk(denoise, fresh)[:, :, : size[0], : size[1]]
+    with half_precision(precision, device):
+        return walk(denoise, fresh)[:, :, : size[0], : size[1]]
 
 
 def from_noise(sampler: Sampler, calls: int, last_level: float) -> Walk:

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from parhelion.generators._settings import AboveZero, Layer, Positive, Share
 from parhelion.generators._trained import GradientConfig
 from parhelion.generators._whole_image_generator import SeenImages
+from parhelion.pipeline.contracts import Precision
 
 Size = tuple[Positive, Positive]
 
@@ -48,6 +49,7 @@ class DenoiserConfig(GradientConfig):
     # digits in 15 calls came nearer to real ones by a quarter than from EDM's 0.002.
     last_level: AboveZero = 0.05  # of noise; from there the picture is drawn in one call
     draw_batch: Positive = 8  # pictures drawn together, always so many
+    draw_precision: Precision = "fp32"  # bf16 draws frames thrice as fast on a CPU that has it
     bound_levels: Positive = 32  # noise levels by which the likelihood of one picture is bounded
 
     idle: ClassVar[frozenset[str]] = GradientConfig.idle | {
@@ -55,6 +57,7 @@ class DenoiserConfig(GradientConfig):
         "guidance_levels",
         "last_level",
         "draw_batch",
+        "draw_precision",
         "bound_levels",
     }
 

@@ -99,6 +99,7 @@ def latents(
         [request.seed for request in requests],
         drawing.mix(),
         drawing.walk(requests, network),
+        drawing.precision(),
     )
 
 

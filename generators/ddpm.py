@@ -23,6 +23,7 @@ from parhelion.pipeline.contracts import (
     CannotHonour,
     FrameKey,
     Likelihood,
+    Precision,
     Request,
     TrainingData,
 )
@@ -136,6 +137,11 @@ class Ddpm(Trained):
         from parhelion.generators._guidance import between, guided_by
 
         return between(self.config.guidance_levels, guided_by(self.config.guidance))
+
+    def precision(self) -> Precision:
+        """The setting `draw_precision`."""
+        found: Precision = self.config.draw_precision
+        return found
 
     def bits_per_dimension(self, frames: Sequence[Frame], seed: int) -> tuple[float, Likelihood]:
         """Mean bits per grey level at the size of the training crops, given y, by the bound of

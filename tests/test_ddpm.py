@@ -197,6 +197,20 @@ def test_pictures_do_not_depend_on_how_many_are_drawn_together(digits: Ddpm) -> 
         assert np.array_equal(image(digits, request), picture)
 
 
+def test_half_precision_draws_the_same_pictures_a_little_less_exactly(streets: Ddpm) -> None:
+    frame = next(iter(STREETS.source))
+    request = Request(conditions=frame.conditions, seed=3, annotation=frame)
+    exact = image(streets, request).astype(float)
+    whole = streets.config
+    try:
+        streets.config = whole.model_copy(update={"draw_precision": "bf16"})
+        half = image(streets, request)
+        assert np.array_equal(half, image(streets, request))
+    finally:
+        streets.config = whole
+    assert 0 < np.abs(half - exact).mean() < 2  # grey levels
+
+
 @pytest.mark.parametrize("stop_at", [1, 2, 3])
 def test_stopped_and_resumed_it_learns_the_same(stop_at: int, tmp_path: Path) -> None:
     whole = Ddpm(TINY).fit(STREETS, tmp_path / "whole", seed=2)
