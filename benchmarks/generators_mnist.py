@@ -51,9 +51,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "vae": {"steps": 5000},
     "gan": {"steps": 6000, "growing_share": 0.4, "augment": ()},
     "ddpm": {
-        "width": 32,
-        "steps": 6500,
-        "learning_rate": 2e-3,
+        "width": 48,
+        "steps": 4200,
         "mean_log_level": -0.8,
         "log_level_spread": 1.8,
         "checkpoint_every": 500,
@@ -61,6 +60,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "guidance": 1.5,
         "guidance_levels": (0.3, 5.0),
         "draw_batch": 50,
+        "draw_precision": "auto",
     },
 }
 BARS = {"pca": 85.0, "vae": 93.0, "gan": 96.0, "ddpm": 97.5}

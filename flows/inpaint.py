@@ -35,7 +35,7 @@ def inpaint(
 
     Raises WrongCommand, which says what was wanted.
     """
-    frame = _frame(run, frame_id)
+    frame, split = _frame(run, frame_id)
     wanted = None if becomes is None else _class(becomes)
     where = read_mask(mask, frame.size)
     requests = [
@@ -54,7 +54,7 @@ def inpaint(
     except CannotHonour as error:
         raise WrongCommand(f"inpaint: {error}") from error
     make_folder(out)
-    return _written(drawn, out)
+    return _written(drawn, split, out)
 
 
 def read_mask(path: Path, size: tuple[int, int]) -> NDArray[np.bool_]:
@@ -68,16 +68,17 @@ def read_mask(path: Path, size: tuple[int, int]) -> NDArray[np.bool_]:
     return np.asarray(picture > 0)
 
 
-def _frame(run: Path, frame_id: str) -> Frame:
-    """Of a run's dataset, or of a dataset's own folder."""
+def _frame(run: Path, frame_id: str) -> tuple[Frame, str]:
+    """Of a run's dataset, or of a dataset's own folder; and its split, which a part of it keeps."""
     files = sorted(run.glob("dataset/data/*.parquet")) or sorted(run.glob("data/*.parquet"))
     stored = StoredFrames(files)
-    if frame_id not in {key.frame_id for key in stored.keys}:
+    splits = {key.frame_id: key.split for key in stored.keys}
+    if frame_id not in splits:
         raise WrongCommand(
             f"no frame {frame_id} in {run}: give the folder of a run or a dataset, and the id of "
             "one of its rows"
         )
-    return stored.by_id(frame_id)
+    return stored.by_id(frame_id), splits[frame_id]
 
 
 def _class(name: str) -> SceneClass:
@@ -115,11 +116,11 @@ def _loaded(folder: Path) -> Generator:
     return found
 
 
-def _written(frames: list[Frame], out: Path) -> list[Path]:
+def _written(frames: list[Frame], split: str, out: Path) -> list[Path]:
     """A picture of each, and all with their labels as one table."""
     paths = []
     for i, frame in enumerate(frames):
         paths.append(out / f"{frame.frame_id[:12]}-{i}.png")
         cv2.imwrite(str(paths[-1]), cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR))
-    write_frames(out / TABLE, [(frame, "train") for frame in frames])
+    write_frames(out / TABLE, [(frame, split) for frame in frames])
     return [*paths, out / TABLE]

@@ -11,10 +11,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from parhelion.generators._conditioning import PHYSICS, Layers, planes
+from parhelion.generators._conditioning import Layers, planes
 from parhelion.generators._denoiser_config import rounded_up
 from parhelion.generators._kept import Kept
 from parhelion.generators._whole_images import WholeImages, pixels_of, scaled, y_vector
+from parhelion.pipeline.conditions import PHYSICS
 from parhelion.pipeline.contracts import CannotLearn, TrainingData
 
 
@@ -126,6 +127,6 @@ class AnnotatedCrops:
     def _told(self, i: int, random: np.random.Generator) -> NDArray[np.float32]:
         """The y vector of frame i; hour and numbers are withheld now and then."""
         withheld = random.random(2) < self.told_dropout
-        hidden = (PHYSICS if withheld[0] else frozenset()) | ({"hour"} if withheld[1] else set())
+        hidden = frozenset(PHYSICS if withheld[0] else ()) | ({"hour"} if withheld[1] else set())
         key = self.whole.frames.keys[i]
         return y_vector(key.label, key.conditions, self.whole.vocabulary, hidden)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parhelion.pipeline.conditions import (
+    PHYSICS,
     Conditions,
     Event,
     Ground,
@@ -103,7 +104,6 @@ _NUMBERS: Mapping[str, float] = {  # field -> the value that becomes 1
     "cloud": 1.0,
     "sun_altitude_deg": 90.0,
 }
-PHYSICS = frozenset({"visibility_m", *_NUMBERS})
 WORDS_SIZE = sum(len(v) for v in _VOCABULARIES)  # entries of the words, which come first
 CONDITION_SIZE = WORDS_SIZE + 3 + 2 * len(PHYSICS)
 

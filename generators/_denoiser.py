@@ -19,9 +19,12 @@ from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
 from parhelion.generators._noise_levels import SIGMA_DATA, scales
 from parhelion.generators._read_y import ReadY
+from parhelion.generators._refine import Refine
 
 GROUP = 8  # channels normalised together
 READ = 4  # channels that what stands beside a pixel is read into
+SAID = 5  # channels in which squares speak of a pixel, besides those of the picture
+FINE = 24  # channels at full size
 
 
 class Told(NamedTuple):
@@ -84,7 +87,7 @@ class Denoiser(nn.Module):
         unet: Any = UNet2DModel  # untyped
         self.unet: nn.Module = unet(
             in_channels=channels * squared + read,
-            out_channels=channels * squared,
+            out_channels=(channels + SAID) * squared,
             block_out_channels=tuple(width * multiple for multiple in multiples),
             down_block_types=tuple("AttnDownBlock2D" if a else "DownBlock2D" for a in attends),
             up_block_types=tuple("AttnUpBlock2D" if a else "UpBlock2D" for a in attends[::-1]),
@@ -97,6 +100,7 @@ class Denoiser(nn.Module):
         )
         for parameter in self.unet.get_submodule("conv_out").parameters():
             nn.init.zeros_(parameter)
+        self.refine = Refine(channels, channels + SAID, FINE)
 
     def forward(self, x: Tensor, sigma: Tensor, told: Told) -> Tensor:
         """Clean pictures (N, C, H, W) float32 of noisy ones at levels (N,).
@@ -104,13 +108,15 @@ class Denoiser(nn.Module):
         H and W are multiples of `stride`.
         """
         c = scales(sigma, self.detail)
-        seen = pixel_unshuffle(x * _over(c.into), self.patch)
+        noisy = x * _over(c.into)
+        seen = pixel_unshuffle(noisy, self.patch)
         if self.read_beside is not None:
             beside = pixel_unshuffle(told.beside * _over(told.seen), self.patch)
             seen = torch.cat([seen, self.read_beside(beside)], dim=1)
         vector = self.read_y(told.vector) * told.heard[:, None]
         embedded = self.embed(torch.cat([vector, told.heard[:, None]], dim=1))
-        F = pixel_shuffle(self.unet(seen, c.noise, class_labels=embedded).sample, self.patch)
+        said = pixel_shuffle(self.unet(seen, c.noise, class_labels=embedded).sample, self.patch)
+        F = said[:, : self.channels] + self.refine(noisy, said, c.noise)
         drawn: Tensor = _over(c.skip) * x + _over(c.out) * F.float()
         return drawn
 

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from parhelion.generators._annotated_crops import AnnotatedCrops, Crops
-from parhelion.generators._conditioning import PHYSICS
 from parhelion.generators._twins import Twins
 from parhelion.generators._whole_images import scaled, y_vector
+from parhelion.pipeline.conditions import PHYSICS
 from parhelion.pipeline.contracts import TrainingData
 
 if TYPE_CHECKING:

@@ -49,6 +49,11 @@ class HubConfig(PartConfig):
                 f"strength is for kinds {', '.join(STRENGTHS)}, got kind {self.kind}: drop it or "
                 "change kind"
             )
+        if self.strength == 1 and self.kind != "inpaint":
+            raise ValueError(
+                f"{self.kind} keeps the parent's labels, and at strength 1 nothing of the parent: "
+                "wanted less than 1"
+            )
         if int(self.schedule * self.redrawn) < 1:
             raise ValueError(
                 f"wanted steps x strength of 1 or more, got {self.steps} x {self.redrawn}: raise "

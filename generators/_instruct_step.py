@@ -64,8 +64,14 @@ class InstructStep(DdpmStep):
         return Editor(average, self.encoder)
 
     def seen(self, seen: Seen) -> Seen:
-        """Also which weathers the frames have, and how much of them."""
-        known = {"weathers": weathers_of(self.twins.keys), "amounts": measured(self.twins.keys)}
+        """Also which weathers the frames have, and how much of them; it draws only after a step of
+        the denoiser.
+        """
+        known = {
+            "weathers": weathers_of(self.twins.keys),
+            "amounts": measured(self.twins.keys),
+            "draws": self._state.step > self.config.reading_steps,
+        }
         return super().seen(seen).model_copy(update=known)
 
     def examine(self, step: int) -> Ailment | None:

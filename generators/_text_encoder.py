@@ -73,7 +73,7 @@ class Block(nn.Module):
         )
         seen = functional.scaled_dot_product_attention(q, k, v, attn_mask=there[:, None, None])
         x = x + self.out(seen.transpose(1, 2).reshape(n, length, E))
-        told: Tensor = x + self.each(self.between(x))
+        told: Tensor = (x + self.each(self.between(x))) * there[..., None]
         return told
 
 

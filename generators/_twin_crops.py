@@ -12,8 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from parhelion.generators._conditioning import PHYSICS, Layers, condition_vector, planes
+from parhelion.generators._conditioning import Layers, condition_vector, planes
 from parhelion.generators._kept import Kept
+from parhelion.pipeline.conditions import PHYSICS
 from parhelion.pipeline.contracts import CannotLearn, FrameSet, TrainingData
 
 
@@ -166,7 +167,7 @@ class TwinCrops:
     def _told(self, i: int, random: np.random.Generator) -> NDArray[np.float32]:
         """The conditions of real frame i; hour and numbers are withheld now and then."""
         withheld = random.random(2) < self.told_dropout
-        hidden = (PHYSICS if withheld[0] else frozenset()) | ({"hour"} if withheld[1] else set())
+        hidden = frozenset(PHYSICS if withheld[0] else ()) | ({"hour"} if withheld[1] else set())
         return condition_vector(self.reals.keys[i].conditions, hidden)
 
     def _crop(

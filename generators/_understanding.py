@@ -11,10 +11,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from parhelion.generators._conditioning import PHYSICS
 from parhelion.generators._trained import cells
 from parhelion.generators._wishes import Wish
-from parhelion.pipeline.conditions import Conditions, Event, TimeOfDay, Weather, time_of_day
+from parhelion.pipeline.conditions import (
+    PHYSICS,
+    Conditions,
+    Event,
+    TimeOfDay,
+    Weather,
+    time_of_day,
+)
 from parhelion.pipeline.contracts import FrameKey
 
 HOUR, NUMBER = "<hour>", "<number>"  # words that stand for figures

@@ -16,7 +16,7 @@ from numpy.random import Generator
 
 from parhelion.generators._dfi_settings import DfiConfig, SeenDomains, domain_of
 from parhelion.generators._trained import Drawn, Fitted, Learner, Seen, Trained, TrainedConfig
-from parhelion.pipeline.conditions import Conditions
+from parhelion.pipeline.conditions import PHYSICS, Conditions
 from parhelion.pipeline.contracts import (
     CannotHonour,
     FitReport,
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from parhelion.generators._deep_features import DeepFeatures
     from parhelion.generators._dfi_domains import Domains
 
-PHYSICS = ("visibility_m", "rain_mm_h", "snow_cover", "wetness", "cloud", "sun_altitude_deg")
 TINY = 1e-12  # mean square of w, below which there is no way to go
 
 

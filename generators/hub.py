@@ -20,8 +20,7 @@ from parhelion.generators._hub_settings import HubConfig
 from parhelion.generators._hub_weights import Weights, lacking, weights_of
 from parhelion.generators._hub_words import prompt_of
 from parhelion.generators._repaint_layout import merged
-from parhelion.generators.dfi import PHYSICS
-from parhelion.pipeline.conditions import Conditions, TimeOfDay, Weather
+from parhelion.pipeline.conditions import PHYSICS, Conditions, TimeOfDay, Weather
 from parhelion.pipeline.contracts import (
     CannotHonour,
     FitReport,
@@ -211,9 +210,7 @@ class Hub:
 
 def _another_sky(asked: Conditions, has: Conditions) -> str | None:
     """Why a part of a picture cannot be drawn under conditions other than the whole has."""
-    fields = ("weather", "time_of_day", *PHYSICS)
-    unsaid = (None, Weather.UNKNOWN, TimeOfDay.UNKNOWN)
-    other = [n for n in fields if getattr(asked, n) not in (*unsaid, getattr(has, n))]
+    other = asked.stated_otherwise(has)
     if not other:
         return None
     return (

@@ -80,6 +80,10 @@ class InstructConfig(DdpmConfig):
                 f"guidance must stay 1 here, got {self.guidance:g}: set text_guidance and "
                 "image_guidance"
             )
+        if self.text_guidance != self.image_guidance and self.words_dropout == 0:
+            raise ValueError("text_guidance wants crops without words: raise words_dropout")
+        if self.image_guidance != 1 and self.silence == 0:
+            raise ValueError("image_guidance wants crops without anything told: raise silence")
         return self
 
 
@@ -176,6 +180,8 @@ class Instruct(Ddpm):
         """A mask, or nothing to edit; a text is no hindrance, and a class is kept, not drawn."""
         if request.parent is None:
             return f"{self.NAME} edits a picture: give a parent, or use ddpm"
+        if request.annotation is not None:
+            return f"{self.NAME} keeps the parent's labels and got others: give none"
         if request.mask is not None or request.becomes is not None:
             return f"{self.NAME} edits whole pictures and got a mask: use one that fills in"
         return None
@@ -189,19 +195,8 @@ class Instruct(Ddpm):
         return super().drawn_together(requests, replace(fitted, network=fitted.network.denoiser))
 
     def layout(self, request: Request) -> Annotation:
-        """All of the request's y. Raises CannotHonour where it is not of the parent's size."""
-        parent, y = request.parent, request.y
-        assert parent is not None
-        assert y is not None
-        if not self.needs:
-            return y
-        y = require_layers(self.NAME, y, self.needs)
-        if y.size != parent.size:
-            raise CannotHonour(
-                f"{self.NAME} needs parent and annotation of one size (H, W), got {parent.size} "
-                f"and {y.size}"
-            )
-        return y
+        """All of the parent's labels. Raises CannotHonour where a layer is missing that is read."""
+        return require_layers(self.NAME, request.parent, self.needs)
 
     def size(self, request: Request, y: Annotation) -> "Size":
         """That of the parent."""

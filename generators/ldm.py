@@ -83,7 +83,7 @@ class Ldm(Ddpm):
     """
 
     NAME: ClassVar[str] = "ldm"
-    VERSION: ClassVar[str] = "1"
+    VERSION: ClassVar[str] = "2"
     Config: ClassVar[type[TrainedConfig]] = LdmConfig
     seen_as: ClassVar[type[Seen]] = SeenLatents
 

@@ -6,7 +6,8 @@ to rounding (Wang, Yu, Zhang 2023, DDNM), so that what was true of the parent st
 from frames alone, in `_superres_step.py`: each is the answer, and shrunk it is the question.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from parhelion.generators._superres_frames import of_both
@@ -38,7 +39,7 @@ class Superres(Ddpm):
     """
 
     NAME: ClassVar[str] = "superres"
-    VERSION: ClassVar[str] = "1"
+    VERSION: ClassVar[str] = "2"
     Config: ClassVar[type[TrainedConfig]] = SuperresConfig
     seen_as: ClassVar[type[Seen]] = SeenDetail
     shown: ClassVar[int] = SHOWN
@@ -76,6 +77,12 @@ class Superres(Ddpm):
                 f"the parent's size, got {y.size}: resize it, or leave it to the parent's labels"
             )
         return super().unsupported(request)
+
+    def generate(self, requests: Sequence[Request]) -> Iterator[Frame]:
+        """One frame per request, under all the conditions that its parent has. Raises
+        CannotHonour.
+        """
+        yield from super().generate([self._of_parent(request) for request in requests])
 
     def layout(self, request: Request) -> Annotation:
         """Labels at the drawn size, the parent's enlarged if none are given; all of them stay true.
@@ -124,16 +131,25 @@ class Superres(Ddpm):
             "for their likelihood"
         )
 
+    def _of_parent(self, request: Request) -> Request:
+        """The request with what its parent knows of its conditions. Raises CannotHonour."""
+        parent, refused = request.parent, self.unsupported(request)
+        if refused or parent is None:
+            raise CannotHonour(refused)
+        return replace(request, conditions=parent.conditions)
+
     def _enlarged(self, size: "Size") -> "Size":
         return size[0] * self.config.scale, size[1] * self.config.scale
 
     def _changes(self, asked: Conditions, parent: Conditions) -> str | None:
-        """Why a parent is not drawn under conditions of another cell."""
-        if cells(asked) == cells(parent):
+        """Why a parent is not drawn under other conditions than its own."""
+        other = asked.stated_otherwise(parent)
+        if not other and asked.event is parent.event:
             return None
         return (
             f"{self.NAME} keeps the parent's conditions, {', '.join(cells(parent))}; asked were "
-            f"{', '.join(cells(asked))}: use a generator that changes them"
+            f"{', '.join(cells(asked))} ({', '.join(other or ['event'])}): use a generator that "
+            "changes them"
         )
 
 

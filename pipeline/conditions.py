@@ -101,6 +101,8 @@ TRAITS: dict[Weather, Traits] = {
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
+PHYSICS = ("visibility_m", "rain_mm_h", "snow_cover", "wetness", "cloud", "sun_altitude_deg")
+
 
 def time_of_day(hour: float) -> TimeOfDay:
     """Clock hour (0 <= h < 24) -> dawn 5-7, day 7-18, dusk 18-20.5, night otherwise."""
@@ -155,3 +157,9 @@ class Conditions(BaseModel):
     def cell(self) -> str:
         """The slice that audit, plan, gate and reports count by, such as "fog/day"."""
         return f"{self.sky_kind}/{self.time_of_day.value}"
+
+    def stated_otherwise(self, has: "Conditions") -> list[str]:
+        """Fields of weather, time and physics that these state and `has` has otherwise."""
+        fields = ("weather", "time_of_day", "hour", *PHYSICS)
+        unsaid = (None, Weather.UNKNOWN, TimeOfDay.UNKNOWN)
+        return [n for n in fields if getattr(self, n) not in (*unsaid, getattr(has, n))]

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from parhelion.pipeline import encoding
-from parhelion.pipeline.conditions import Conditions
+from parhelion.pipeline.conditions import PHYSICS, Conditions
 from parhelion.pipeline.contracts import FrameKey
 from parhelion.pipeline.frame import Camera, Frame, ImageLabel, SceneObject
 from parhelion.pipeline.provenance import Provenance
@@ -27,7 +27,6 @@ Row = dict[str, Any]
 
 PICTURE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 PICTURES = ("image", "stencil", "stencil_native", "emissive", "depth", "instances")
-PHYSICS = ("visibility_m", "rain_mm_h", "snow_cover", "wetness", "cloud", "sun_altitude_deg")
 # Few different values: dictionary-encoded on disk.
 LABELS = (
     *("split", "kind", "group_id", "twin_id", "parent_id", "weather", "time_of_day", "event"),

@@ -18,6 +18,7 @@ from parhelion.generators._ddpm_step import DdpmStep, layers_of
 from parhelion.generators._denoiser import Told, told
 from parhelion.generators._guidance import between, guided_by, mixed
 from parhelion.generators._noise_levels import SMALLEST, scales
+from parhelion.generators._refine import Refine
 from parhelion.generators.ddpm import Ddpm, DdpmConfig
 from parhelion.pipeline.conditions import Conditions, Weather
 from parhelion.pipeline.contracts import CannotHonour, CannotLearn, Request, TrainingData
@@ -108,6 +109,19 @@ def test_an_untrained_network_gives_the_scaled_noisy_picture() -> None:
     known = step.told(step.crops.batch(3, rng(2)))
     found = step.D(x, sigma, known)
     torch.testing.assert_close(found, scales(sigma, step.D.detail).skip[:, None, None, None] * x)
+
+
+def test_an_untrained_refinement_adds_nothing_and_a_trained_one_sees_single_pixels() -> None:
+    refine = Refine(channels=1, said=3, width=8)
+    x, said, level = torch.randn(2, 1, 16, 16), torch.randn(2, 3, 16, 16), torch.tensor([1.0, 900])
+    assert not refine(x, said, level).any()
+    torch.nn.init.normal_(refine.draw.weight)
+    poked = x.clone()
+    poked[0, 0, 8, 8] += 1
+    moved = (refine(poked, said, level) - refine(x, said, level)).abs().amax(dim=1) > 0
+    assert moved[0, 8, 8]
+    assert not moved[1].any()
+    assert not moved[0, :4].any()  # three convolutions see three pixels far
 
 
 def test_the_loss_is_equation_8() -> None:

@@ -36,7 +36,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
     (tmp_path / "data").mkdir()
-    rows = [(frame, "train") for frame in FRAMES]
+    rows = [(frame, "train" if i else "test") for i, frame in enumerate(FRAMES)]
     write_frames(tmp_path / "data" / "train-00000-of-00001.parquet", rows)
     mask = np.zeros(FRAMES[0].size, dtype=np.uint8)
     mask[HOLE] = 255
@@ -66,6 +66,7 @@ def test_a_hole_is_drawn_several_times_and_the_rest_stays(run: Path, model: Path
         assert record is not None
         assert np.array_equal(mask_of(record.mask), hole)
     assert not np.array_equal(frames[0].image, frames[1].image)
+    assert {key.split for key in StoredFrames([run / "out" / TABLE]).keys} == {"test"}
     pictures = sorted((run / "out").glob("*.png"))
     shown = {cv2.cvtColor(cv2.imread(str(p)), cv2.COLOR_BGR2RGB).tobytes() for p in pictures}
     assert shown == {frame.image.tobytes() for frame in frames}

@@ -18,7 +18,7 @@ from parhelion.generators._twins import Twins
 from parhelion.generators._understanding import kept, nearest, sentence, with_hour
 from parhelion.generators._wish_forms import FORMS
 from parhelion.generators._wishes import Grammar, Phrase, Wish
-from parhelion.generators.instruct import Instruct, InstructConfig
+from parhelion.generators.instruct import Instruct, InstructConfig, SeenEdits
 from parhelion.pipeline.conditions import Conditions, Event, TimeOfDay, Weather
 from parhelion.pipeline.contracts import CannotHonour, CannotLearn, Request, TrainingData
 from parhelion.pipeline.frame import Frame
@@ -102,6 +102,22 @@ def share_read(encoder: TextEncoder, phrases: Sequence[Phrase]) -> float:
         wish, sure = encoder.read(phrase.text)
         right += sure < 0.5 if phrase.wish is None else (sure >= 0.5 and wish == phrase.wish)
     return right / len(phrases)
+
+
+def test_a_sentence_is_read_alike_beside_a_longer_one(encoder: TextEncoder) -> None:
+    short, long = ["fog"], ["please", "show", "it", "in", "heavy", "rain", "at", "night"]
+    with torch.inference_mode():
+        alone = encoder(encoder.numbered([short]))
+        beside = encoder(encoder.numbered([short, long]))
+    for one, first in zip(alone, beside, strict=True):
+        torch.testing.assert_close(one, first[:1])
+
+
+def test_without_a_step_of_the_denoiser_nothing_is_drawn() -> None:
+    step = InstructStep(TINY, DATA, 1, torch.device("cpu"))
+    for done, draws in ((0, False), (TINY.reading_steps, False), (TINY.reading_steps + 1, True)):
+        step.state().step = done
+        assert step.seen(SeenEdits()).draws is draws
 
 
 def test_phrases_are_read_as_they_were_meant(encoder: TextEncoder) -> None:
@@ -220,11 +236,11 @@ def test_what_it_saw_too_little_of_is_refused_with_what_it_saw(part: Instruct) -
 
 def test_requests_that_are_no_edit_are_refused(part: Instruct) -> None:
     with pytest.raises(CannotHonour, match="give a parent"):
-        drawn(part, Request(conditions=NIGHT, seed=1, annotation=make_frame()))
+        drawn(part, Request(conditions=NIGHT, seed=1))
     with pytest.raises(CannotHonour, match="got a mask"):
         drawn(part, ask(conditions=NIGHT, mask=np.ones((32, 48), dtype=bool)))
-    with pytest.raises(CannotHonour, match=r"one size \(H, W\), got \(32, 48\) and \(40, 60\)"):
-        drawn(part, ask(conditions=NIGHT, annotation=make_frame(1, 60, 40)))
+    with pytest.raises(CannotHonour, match="keeps the parent's labels and got others"):
+        drawn(part, ask(conditions=NIGHT, annotation=make_frame(1)))
     flooded = NIGHT.model_copy(update={"event": Event.FLOOD})
     with pytest.raises(CannotHonour, match="wanted the event flood, got a parent with none"):
         drawn(part, ask(conditions=flooded))
@@ -346,5 +362,9 @@ def test_settings_of_reading_and_weighing_do_not_make_another_fit() -> None:
     assert Instruct(asked)._fit_digest(DATA, 1) == Instruct(TINY)._fit_digest(DATA, 1)
     with pytest.raises(ValueError, match="set text_guidance and image_guidance"):
         InstructConfig(guidance=2.0)
+    with pytest.raises(ValueError, match="raise words_dropout"):
+        InstructConfig(text_guidance=1.5, words_dropout=0)
+    with pytest.raises(ValueError, match="raise silence"):
+        InstructConfig(image_guidance=1.5, text_guidance=1.5, silence=0)
     with pytest.raises(ValueError, match=r"forms and verbs of the grammar, got \['conjure'\]"):
         InstructConfig(held_out=("conjure",))

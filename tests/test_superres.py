@@ -331,7 +331,7 @@ def test_what_it_cannot_enlarge_it_refuses(part: Superres) -> None:
         "got a mask": asked(mask=np.ones(PARENT.size, dtype=np.bool_)),
         r"wanted an annotation of \(32, 48\) .* got \(8, 12\): resize it": asked(annotation=PARENT),
         "reads no text": asked(text="sharper"),
-        "saw 0 training frames of fog/day": asked(conditions=FOG),
+        "saw 0 training frames of fog/day": asked(replace(PARENT, conditions=FOG), conditions=FOG),
         "lacks depth": asked(replace(PARENT, depth=None)),
     }
     for sentence, request in cases.items():
@@ -361,3 +361,10 @@ def test_settings_that_cannot_be_are_refused() -> None:
     odd = TrainingData(source=FrameList([make_frame(0, 46, 30, conditions=DAY)]))
     with pytest.raises(ValueError, match=r"multiples of 4 pixels .* got \(30, 46\): set `crop`"):
         step_of(odd, crop=None, multiples=(1, 1), patch=1)
+
+
+def test_all_that_the_parent_knows_of_its_sky_is_recorded(part: Superres) -> None:
+    parent = replace(PARENT, conditions=DAY.model_copy(update={"visibility_m": 900.0, "hour": 9}))
+    assert drawn(part, asked(parent, conditions=Conditions())).conditions == parent.conditions
+    with pytest.raises(CannotHonour, match=r"\(visibility_m\): use a generator that changes them"):
+        drawn(part, asked(parent, conditions=Conditions(visibility_m=90.0)))
