@@ -144,12 +144,12 @@ class Superres(Ddpm):
     def _changes(self, asked: Conditions, parent: Conditions) -> str | None:
         """Why a parent is not drawn under other conditions than its own."""
         other = asked.stated_otherwise(parent)
-        if not other and asked.event is parent.event:
+        if cells(asked) == cells(parent) and not other:
             return None
+        numbers = f" ({', '.join(other)})" if other else ""
         return (
             f"{self.NAME} keeps the parent's conditions, {', '.join(cells(parent))}; asked were "
-            f"{', '.join(cells(asked))} ({', '.join(other or ['event'])}): use a generator that "
-            "changes them"
+            f"{', '.join(cells(asked))}{numbers}: use a generator that changes them"
         )
 
 

@@ -365,6 +365,8 @@ def test_settings_that_cannot_be_are_refused() -> None:
 
 def test_all_that_the_parent_knows_of_its_sky_is_recorded(part: Superres) -> None:
     parent = replace(PARENT, conditions=DAY.model_copy(update={"visibility_m": 900.0, "hour": 9}))
-    assert drawn(part, asked(parent, conditions=Conditions())).conditions == parent.conditions
+    cell = Conditions(weather=DAY.weather, time_of_day=parent.conditions.time_of_day)
+    assert drawn(part, asked(parent, conditions=cell)).conditions == parent.conditions
+    near = cell.model_copy(update={"visibility_m": 90.0})
     with pytest.raises(CannotHonour, match=r"\(visibility_m\): use a generator that changes them"):
-        drawn(part, asked(parent, conditions=Conditions(visibility_m=90.0)))
+        drawn(part, asked(parent, conditions=near))
