@@ -12,15 +12,17 @@ from torch import Tensor, nn
 from torch.optim import Adam
 
 from parhelion.generators._annotated_crops import AnnotatedCrops, Crops
+from parhelion.generators._bands import spreads
 from parhelion.generators._ddpm_draw import denoiser_of, from_noise, sampled
 from parhelion.generators._denoiser import Denoiser, Told, told
 from parhelion.generators._denoiser_config import SeenFrames
 from parhelion.generators._guidance import unguided
 from parhelion.generators._health import Health, Probe, too_early
-from parhelion.generators._noise_levels import detail_of, loss_weight, training_levels
+from parhelion.generators._noise_levels import scales, training_levels
 from parhelion.generators._pix2pix_step import left_of_rate
 from parhelion.generators._settings import Layer
 from parhelion.generators._trained import Seen
+from parhelion.generators._uncertainty import RATE, Uncertainty
 from parhelion.pipeline.contracts import Ailment, TrainingData
 from parhelion.pipeline.processes import processes_here
 from parhelion.pipeline.seeds import rng, seed_of
@@ -39,7 +41,7 @@ K, M = 4, 12
 COVERAGE = "best coverage"  # of the examinations so far, kept among the losses of a checkpoint
 EXAMINED_AT = 8  # calls: enough to see classes and conditions
 MEASURED = 512  # y vectors by which y is scaled
-LOOKED_AT = 64  # crops whose detail is measured
+LOOKED_AT = 64  # crops whose bands are measured
 
 
 class DdpmStep:
@@ -65,21 +67,24 @@ class DdpmStep:
             torch.manual_seed(seed_of("ddpm.weights", seed))
             self.D = self.denoiser()
         self.D.read_y.measure(self.crops.told(MEASURED, rng("ddpm.measure", seed)))
-        self.D.detail.copy_(self.detail())
         on_device(self.D, device)
         self.average = copy.deepcopy(self.D).requires_grad_(False)
-        self.optimizer = Adam(self.D.parameters(), config.learning_rate)
+        self.uncertainty = Uncertainty().to(device)
+        weights = {"params": self.D.parameters(), "lr": config.learning_rate}
+        self.optimizer = Adam([weights, {"params": self.uncertainty.parameters(), "lr": RATE}])
         self.network = torch.compile(self.D) if config.compile else self.D
-        self._state = TrainingState({"D": self.D, "average": self.average}, {"D": self.optimizer})
+        networks = {"D": self.D, "average": self.average, "uncertainty": self.uncertainty}
+        self._state = TrainingState(networks, {"D": self.optimizer})
 
     def denoiser(self) -> Denoiser:
         """The network to train, with torch's current random state."""
         return denoiser_of(self.config, self.known, self.shown)
 
-    def detail(self) -> Tensor:
-        """What `_noise_levels` calls so, of training crops."""
-        crops = self.crops.batch(LOOKED_AT, rng("ddpm.detail", self.seed))
-        return detail_of(crops.x, max(2, self.config.patch))
+    def measure(self, crops: Crops) -> None:
+        """Scales the network by the bands of what it is to draw of these crops."""
+        found = spreads(self.target(crops), len(self.D.spreads))
+        for network in (self.D, self.average):
+            network.spreads.copy_(found)
 
     @property
     def steps(self) -> int:
@@ -99,6 +104,8 @@ class DdpmStep:
 
     def __call__(self, step: int) -> Losses:
         c = self.config
+        if step == 0:
+            self.measure(self.crops.batch(LOOKED_AT, rng("ddpm.bands", self.seed)))
         left = left_of_rate(step / c.steps, c.steady_share)
         self.optimizer.param_groups[0]["lr"] = left * c.learning_rate
         self.optimizer.zero_grad(set_to_none=True)
@@ -106,16 +113,18 @@ class DdpmStep:
         for part in self.processes.share(c.accumulate):
             crops = self.crops.batch(c.batch_size, rng("ddpm.batch", self.seed, step, part))
             chance = torch.Generator().manual_seed(seed_of("ddpm.noise", self.seed, step, part))
-            loss = self.loss(crops, chance) / c.accumulate
-            loss.backward()  # type: ignore[no-untyped-call]
-            total += loss.detach()
-        self.processes.sum([total, *(p.grad for p in self.D.parameters())])
+            losses, level = self.losses(crops, chance)
+            evened = self.uncertainty.evened(losses, level).mean() / c.accumulate
+            evened.backward()  # type: ignore[no-untyped-call]
+            total += losses.detach().mean() / c.accumulate
+        learning = (p for group in self.optimizer.param_groups for p in group["params"])
+        self.processes.sum([total, *(p.grad for p in learning)])
         self.optimizer.step()
         average_into(self.average, self.D, c.ema_decay, step)
         return {"denoising": float(total)}
 
-    def loss(self, crops: Crops, chance: torch.Generator) -> Tensor:
-        """Mean of lambda(sigma) |D(x + sigma n; sigma, y) - x|^2 over the batch."""
+    def losses(self, crops: Crops, chance: torch.Generator) -> tuple[Tensor, Tensor]:
+        """|D(x + sigma n; sigma, y) - x|^2 / c_out^2 of each crop (N,), and c_noise (N,)."""
         c, n = self.config, len(crops.x)
         x = self.target(crops).to(self.device, memory_format=torch.channels_last)
         sigma = training_levels(n, c.mean_log_level, c.log_level_spread, chance).to(self.device)
@@ -125,7 +134,8 @@ class DdpmStep:
         with half_precision(c.precision, self.device):
             drawn = self.network(x + sigma[:, None, None, None] * noise, sigma, known)
         apart: Tensor = (drawn - x).square().mean(dim=(1, 2, 3))
-        return (loss_weight(sigma) * apart).mean()
+        expected = scales(sigma, self.D.spreads)
+        return apart / expected.out.square(), expected.noise
 
     def target(self, crops: Crops) -> Tensor:
         """What the network learns to draw of crops (N, C, H, W)."""

@@ -10,6 +10,7 @@ Legend: N = batch, C = channels of a picture, B = of what stands beside it, H, W
 entries of a y vector, E = of the embedding.
 """
 
+import math
 from typing import Any, NamedTuple
 
 import torch
@@ -17,6 +18,7 @@ from diffusers import UNet2DModel
 from torch import Tensor, nn
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
+from parhelion.generators._bands import joined, split
 from parhelion.generators._noise_levels import SIGMA_DATA, scales
 from parhelion.generators._read_y import ReadY
 from parhelion.generators._refine import Refine
@@ -57,7 +59,7 @@ def told(vector: Tensor, beside: Tensor) -> Told:
 class Denoiser(nn.Module):
     """D of equation 7 (Karras et al. 2022). An untrained one gives c_skip x."""
 
-    detail: Tensor
+    spreads: Tensor  # (K,) of the bands of pictures
 
     def __init__(
         self,
@@ -76,7 +78,8 @@ class Denoiser(nn.Module):
         self.stride = patch * 2 ** (len(multiples) - 1)
         squared = patch**2
         embedding = 4 * width
-        self.register_buffer("detail", torch.tensor(SIGMA_DATA))  # of pictures, `_noise_levels`
+        bands = 1 + int(math.log2(self.stride))
+        self.register_buffer("spreads", torch.full((bands,), SIGMA_DATA / bands**0.5))
         self.read_y = ReadY(y_size)
         self.embed = nn.Sequential(
             nn.Linear(y_size + 1, embedding), nn.SiLU(), nn.Linear(embedding, embedding)
@@ -107,8 +110,9 @@ class Denoiser(nn.Module):
 
         H and W are multiples of `stride`.
         """
-        c = scales(sigma, self.detail)
-        noisy = x * _over(c.into)
+        c = scales(sigma, self.spreads)
+        bands = split(x, len(self.spreads))
+        noisy = joined(bands, c.into)
         seen = pixel_unshuffle(noisy, self.patch)
         if self.read_beside is not None:
             beside = pixel_unshuffle(told.beside * _over(told.seen), self.patch)
@@ -117,7 +121,7 @@ class Denoiser(nn.Module):
         embedded = self.embed(torch.cat([vector, told.heard[:, None]], dim=1))
         said = pixel_shuffle(self.unet(seen, c.noise, class_labels=embedded).sample, self.patch)
         F = said[:, : self.channels] + self.refine(noisy, said, c.noise)
-        drawn: Tensor = _over(c.skip) * x + _over(c.out) * F.float()
+        drawn: Tensor = joined(bands, c.skip) + _over(c.out) * F.float()
         return drawn
 
 

@@ -19,7 +19,6 @@ from parhelion.generators._guidance import unguided
 from parhelion.generators._health import Probe
 from parhelion.generators._ldm_autoencoder import autoencoder_of
 from parhelion.generators._ldm_draw import LatentDenoiser, denoiser_over, latent_size, shrunk
-from parhelion.generators._noise_levels import SIGMA_DATA
 from parhelion.generators._pix2pix_step import left_of_rate
 from parhelion.generators._trained import Seen
 from parhelion.pipeline.contracts import Ailment, CannotLearn, TrainingData
@@ -63,10 +62,6 @@ class LdmStep(DdpmStep):
         self.autoencoder = autoencoder_of(self.config, self.known.channels, self.seed).eval()
         return denoiser_over(self.autoencoder, self.config, self.known, self.shown)
 
-    def detail(self) -> Tensor:
-        """All of it: neighbours among latents tell each other little."""
-        return torch.tensor(SIGMA_DATA)
-
     @property
     def steps(self) -> int:
         return self.coding_steps + self.config.steps
@@ -94,12 +89,16 @@ class LdmStep(DdpmStep):
         if done < 0:
             return self._coding_step(step)
         if done == 0:
-            self._measure()
+            self._measure_latents()
         return super().__call__(done)
 
-    def loss(self, crops: Crops, chance: torch.Generator) -> Tensor:
+    def measure(self, crops: Crops) -> None:
+        """As `ddpm`, by the latents of crops."""
+        super().measure(self.coded(crops))
+
+    def losses(self, crops: Crops, chance: torch.Generator) -> tuple[Tensor, Tensor]:
         """As `ddpm`, on the latents of crops."""
-        return super().loss(self.coded(crops), chance)
+        return super().losses(self.coded(crops), chance)
 
     @torch.no_grad()
     def coded(self, crops: Crops) -> Crops:
@@ -141,7 +140,7 @@ class LdmStep(DdpmStep):
         self.coding.step()
         return dict(zip(("reconstruction", "kl"), totals.tolist(), strict=True))
 
-    def _measure(self) -> None:
+    def _measure_latents(self) -> None:
         """Scales latents by those of some training crops, the same whenever it is asked."""
         random, n = rng("ldm.measure", self.seed), self.config.autoencoder_batch
         batches = [self.coded(self.crops.batch(n, random)).x for _ in range(-(-MEASURED // n))]

@@ -9,14 +9,18 @@ Why this and not a chain of a thousand steps: what F sees and what it is to say 
 at every level, the largest level drowns the picture entirely (so there is no terminal signal to
 mend), and the levels of sampling are chosen after training.
 
-One thing is not theirs. Their c_skip makes c_out least for pixels that know nothing of each other.
-Those of a picture do: what is left of one when its neighbours are known, its detail, is far less
-than its spread, and noise that the skip lets through above that has to be taken away by F, which
-then must carry all of it. So the skip goes by the spread s of detail, and c_out by the skip:
+One thing is not theirs. Their scales are numbers, the best for pixels that know nothing of each
+other. Those of a picture do: nearly all of it lies in its large bands of scale (`_bands`), where
+noise is least. So c_skip and c_in are told band by band, from the spread s of the band in pictures
+and the spread n of noise sigma in it,
 
-    c_skip = s^2 / (sigma^2 + s^2)        c_out^2 = (1 - c_skip)^2 sigma_data^2 + c_skip^2 sigma^2
+    c_skip = s^2 / (s^2 + n^2)    c_in = sqrt(c_skip) / sigma_data    c_out^2 = sum of c_skip n^2
 
-With s = sigma_data it is theirs; with s = 0, F draws the clean picture itself (Li and He 2025).
+which is the same reasoning (their appendix B.6) for a skip that may differ between bands, and with
+a single band is table 1. An untrained network is then the best linear denoiser of such pictures,
+what F sees keeps the spectrum of pictures at every level, and F has only to say what no line knows.
+
+Legend: N = batch, K = bands.
 """
 
 import math
@@ -24,47 +28,42 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pixel_unshuffle
+
+from parhelion.generators._bands import noise_shares
 
 SMALLEST, LARGEST = 0.002, 80.0  # levels of sampling (table 1)
-SIGMA_DATA = 0.5  # spread of pictures in -1..1
+SIGMA_DATA = 0.5  # spread of pictures in -1..1, where none were measured
 RHO = 7.0  # how levels crowd towards the smallest (equation 5)
+WAVES = 8  # cosines that tell a level to a layer
 
 
 class Scales(NamedTuple):
-    """The four functions of sigma, each shaped like sigma."""
+    """The four functions of sigma (N,); those of a picture are told band by band."""
 
-    skip: Tensor
-    out: Tensor
-    into: Tensor  # c_in
-    noise: Tensor  # c_noise, 0..1000 over the levels of sampling, as step numbers of a chain are
+    skip: Tensor  # (N, K)
+    out: Tensor  # (N,)
+    into: Tensor  # (N, K) c_in
+    noise: Tensor  # (N,) c_noise, 0..1000 over the levels of sampling, as steps of a chain are
 
 
-def scales(sigma: Tensor, detail: Tensor | float = SIGMA_DATA) -> Scales:
-    """Of table 1 where `detail` is SIGMA_DATA; c_noise is ln sigma on the range that embeddings of
-    steps are made for.
-    """
+def scales(sigma: Tensor, spreads: Tensor) -> Scales:
+    """Of pictures whose bands have these spreads (K,)."""
     low, high = math.log(SMALLEST), math.log(LARGEST)
-    skip = detail**2 / (sigma**2 + detail**2)
+    s = spreads.square()
+    n = sigma.square()[:, None] * noise_shares(len(s)).to(s.device)
+    skip = s / (s + n)
     return Scales(
         skip=skip,
-        out=(((1 - skip) * SIGMA_DATA) ** 2 + (skip * sigma) ** 2).sqrt(),
-        into=1 / (sigma**2 + SIGMA_DATA**2).sqrt(),
+        out=(skip * n).sum(dim=1).sqrt(),
+        into=skip.sqrt() / s.sum().sqrt(),
         noise=1000 * (sigma.log() - low) / (high - low),
     )
 
 
-def detail_of(x: Tensor, side: int) -> Tensor:
-    """Spread of pixels (N, C, H, W) about the means of squares of `side`: what they have alone."""
-    height, width = (length // side * side for length in x.shape[2:])
-    squares = pixel_unshuffle(x[:, :, :height, :width], side)
-    apart = squares.reshape(len(x), x.shape[1], side**2, -1)
-    return apart.var(dim=2).mean().sqrt()
-
-
-def loss_weight(sigma: Tensor) -> Tensor:
-    """lambda(sigma) of equation 8, 1 / c_out^2 of table 1 whatever the detail is."""
-    return (sigma**2 + SIGMA_DATA**2) / (sigma * SIGMA_DATA) ** 2
+def waves(level: Tensor) -> Tensor:
+    """Cosines (N, WAVES) of c_noise (N,): half a wave over all levels, and its overtones."""
+    overtones = torch.arange(1, WAVES + 1, device=level.device)
+    return (level[:, None] * overtones * (math.pi / 1000)).cos()
 
 
 def training_levels(n: int, mean_log: float, spread: float, generator: torch.Generator) -> Tensor:

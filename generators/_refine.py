@@ -8,13 +8,11 @@ Legend: N = batch, C = channels of a picture, G = of the network of squares, a p
 pixels.
 """
 
-import math
-
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import silu
 
-WAVES = 8  # cosines of the level that its convolutions are told
+from parhelion.generators._noise_levels import WAVES, waves
 
 
 class Refine(nn.Module):
@@ -31,8 +29,7 @@ class Refine(nn.Module):
 
     def forward(self, x: Tensor, said: Tensor, level: Tensor) -> Tensor:
         """`level` (N,): c_noise, 0..1000."""
-        waves = torch.arange(1, WAVES + 1, device=level.device) * (math.pi / 1000)
-        scale, shift = self.tell((level[:, None] * waves).cos())[:, :, None, None].chunk(2, dim=1)
+        scale, shift = self.tell(waves(level))[:, :, None, None].chunk(2, dim=1)
         h = silu(self.read(torch.cat([x, said], dim=1)) * (1 + scale) + shift)
         drawn: Tensor = self.draw(silu(self.think(h)))
         return drawn

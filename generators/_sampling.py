@@ -1,4 +1,4 @@
-"""From noise to a picture: four ways along the levels, each on any denoiser D(x, sigma).
+"""From noise to a picture: five ways along the levels, each on any denoiser D(x, sigma).
 
 In pictures whose noise is added, not blended (x_sigma = x + sigma n), so that every way is a line
 or two; a chain that blends is the same thing divided by sqrt(1 + sigma^2).
@@ -7,6 +7,8 @@ or two; a chain that blends is the same thing divided by sqrt(1 + sigma^2).
 * `ddim`: Song, Meng, Ermon 2021 (equation 12 with sigma_t = 0), Euler's step of the flow.
 * `heun`: Karras et al. 2022 (algorithm 1), second order, two calls of D a level.
 * `dpmpp`: DPM-Solver++(2M) of Lu et al. 2022 (algorithm 2), second order, one call a level.
+* `dpmpp_sde`: the same with fresh noise (theirs for the SDE). What a network got wrong is noised
+  over and seen again: one that has not learnt for long draws far better with it.
 
 Legend: N = batch, x = noisy pictures (N, C, H, W), levels = sigma of every step, down to 0.
 """
@@ -20,7 +22,7 @@ from torch import Tensor
 
 Denoise = Callable[[Tensor, float], Tensor]  # D(x, sigma): the mean clean picture
 Fresh = Callable[[], Tensor]  # unit noise shaped like x, another at every call
-Sampler = Literal["ancestral", "ddim", "heun", "dpmpp"]
+Sampler = Literal["ancestral", "ddim", "heun", "dpmpp", "dpmpp_sde"]
 
 
 class Way(Protocol):
@@ -63,6 +65,29 @@ def heun(denoise: Denoise, x: Tensor, levels: Tensor, fresh: Fresh) -> Tensor:
 
 
 def dpmpp(denoise: Denoise, x: Tensor, levels: Tensor, fresh: Fresh) -> Tensor:
+    """Straight from x towards where D is going."""
+
+    def step(ahead: Tensor, x: Tensor, sigma: float, below: float) -> Tensor:
+        return below / sigma * x + (1 - below / sigma) * ahead
+
+    return _second_order(denoise, x, levels, step)
+
+
+def dpmpp_sde(denoise: Denoise, x: Tensor, levels: Tensor, fresh: Fresh) -> Tensor:
+    """The posterior of where D is going."""
+
+    def step(ahead: Tensor, x: Tensor, sigma: float, below: float) -> Tensor:
+        return posterior(ahead, x, sigma, below, fresh)
+
+    return _second_order(denoise, x, levels, step)
+
+
+def _second_order(
+    denoise: Denoise,
+    x: Tensor,
+    levels: Tensor,
+    step: Callable[[Tensor, Tensor, float, float], Tensor],
+) -> Tensor:
     """D is continued along -ln sigma by the line through its last two values."""
     before: tuple[Tensor, float] | None = None
     for sigma, below in pairwise(levels.tolist()):
@@ -71,12 +96,18 @@ def dpmpp(denoise: Denoise, x: Tensor, levels: Tensor, fresh: Fresh) -> Tensor:
         if before is not None and below:
             last, above = before
             ahead = clean + (clean - last) / 2 * log(sigma / below) / log(above / sigma)
-        x = below / sigma * x + (1 - below / sigma) * ahead
+        x = step(ahead, x, sigma, below)
         before = clean, sigma
     return x
 
 
-WAYS: Mapping[Sampler, Way] = {"ancestral": ancestral, "ddim": ddim, "heun": heun, "dpmpp": dpmpp}
+WAYS: Mapping[Sampler, Way] = {
+    "ancestral": ancestral,
+    "ddim": ddim,
+    "heun": heun,
+    "dpmpp": dpmpp,
+    "dpmpp_sde": dpmpp_sde,
+}
 
 
 def steps_of(sampler: Sampler, calls: int) -> int:

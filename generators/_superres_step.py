@@ -47,10 +47,6 @@ class SuperresStep(DdpmStep):
         measured = self.target(self.crops.batch(MEASURED, rng("superres.spread", seed)))
         self.spread = max(root_mean_square(measured), LEAST) / SIGMA_DATA
 
-    def detail(self) -> Tensor:
-        """All of it: what is drawn here is detail."""
-        return torch.tensor(SIGMA_DATA)
-
     def target(self, crops: Crops) -> Tensor:
         """The detail of crops (N, C, H, W), of spread SIGMA_DATA."""
         return (crops.x - self._base(crops)) / self.spread
@@ -59,11 +55,11 @@ class SuperresStep(DdpmStep):
         """Also the small pictures of crops, enlarged."""
         return with_picture(super().told(crops), self._base(crops))
 
-    def loss(self, crops: Crops, chance: torch.Generator) -> Tensor:
+    def losses(self, crops: Crops, chance: torch.Generator) -> tuple[Tensor, Tensor]:
         """As `ddpm`, on detail; layers are as coarse as an enlarged parent's now and then."""
         coarse = torch.rand(len(crops.x), generator=chance) < self.config.coarse_share
         planes = coarsened(crops.planes, coarse, self.config.scale)
-        return super().loss(crops._replace(planes=planes), chance)
+        return super().losses(crops._replace(planes=planes), chance)
 
     def probe(self) -> Probe:
         """How much detail there is and where: its sign has no mean that could be compared."""

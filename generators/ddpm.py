@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 class DdpmConfig(DenoiserConfig):
     """How a picture is walked to; the rest are the denoiser's settings."""
 
-    sampler: Literal["ancestral", "ddim", "heun", "dpmpp"] = "dpmpp"
+    sampler: Literal["ancestral", "ddim", "heun", "dpmpp", "dpmpp_sde"] = "dpmpp"
     calls: Positive = 15  # of the network, for one picture
 
     idle: ClassVar[frozenset[str]] = DenoiserConfig.idle | {"sampler", "calls"}
@@ -55,7 +55,7 @@ class Ddpm(Trained):
     """
 
     NAME: ClassVar[str] = "ddpm"
-    VERSION: ClassVar[str] = "2"
+    VERSION: ClassVar[str] = "3"
     Config: ClassVar[type[TrainedConfig]] = DdpmConfig
     seen_as: ClassVar[type[Seen]] = SeenFrames
     shown: ClassVar[int] = 0  # planes beside the picture, besides those of y

@@ -44,7 +44,7 @@ class Insert(WithStock):
     """Draws objects into a parent where there is room for them."""
 
     NAME: ClassVar[str] = "insert"
-    VERSION: ClassVar[str] = "2"
+    VERSION: ClassVar[str] = "3"
     Config: ClassVar[type[PartConfig]] = InsertConfig
     models: str = "p(x | y, parent)"
 

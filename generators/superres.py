@@ -39,7 +39,7 @@ class Superres(Ddpm):
     """
 
     NAME: ClassVar[str] = "superres"
-    VERSION: ClassVar[str] = "2"
+    VERSION: ClassVar[str] = "3"
     Config: ClassVar[type[TrainedConfig]] = SuperresConfig
     seen_as: ClassVar[type[Seen]] = SeenDetail
     shown: ClassVar[int] = SHOWN

@@ -12,6 +12,7 @@ from digit_frames import WORDS, digit_frame, digit_frames, label
 from torch import Tensor
 
 from parhelion.generators._annotated_crops import AnnotatedCrops
+from parhelion.generators._bands import joined, split
 from parhelion.generators._conditioning import PLANES
 from parhelion.generators._ddpm_bound import nats, prior, reconstruction
 from parhelion.generators._ddpm_step import DdpmStep, layers_of
@@ -103,12 +104,13 @@ def test_crops_and_their_planes_show_the_same_window() -> None:
         assert len(pairs) == len({c for c, _ in pairs}) == len({v for _, v in pairs})
 
 
-def test_an_untrained_network_gives_the_scaled_noisy_picture() -> None:
+def test_an_untrained_network_is_the_best_linear_denoiser() -> None:
     step = step_of(DIGITS)
     x, sigma = torch.randn(3, 1, 16, 16), torch.tensor([0.01, 0.5, 20.0])
     known = step.told(step.crops.batch(3, rng(2)))
     found = step.D(x, sigma, known)
-    torch.testing.assert_close(found, scales(sigma, step.D.detail).skip[:, None, None, None] * x)
+    bands = split(x, len(step.D.spreads))
+    torch.testing.assert_close(found, joined(bands, scales(sigma, step.D.spreads).skip))
 
 
 def test_an_untrained_refinement_adds_nothing_and_a_trained_one_sees_single_pixels() -> None:
@@ -125,18 +127,18 @@ def test_an_untrained_refinement_adds_nothing_and_a_trained_one_sees_single_pixe
 
 
 def test_the_loss_is_equation_8() -> None:
-    """An untrained D = c_skip x makes it the mean of known squares."""
+    """An untrained D is linear: known squares, divided by what is expected of them."""
     step = step_of(DIGITS, precision="fp32", silence=0.0)
     crops = step.crops.batch(2, rng(3))
-    found = step.loss(crops, torch.Generator().manual_seed(4))
+    found, level = step.losses(crops, torch.Generator().manual_seed(4))
     chance = torch.Generator().manual_seed(4)
     sigma = (-1.2 + 1.2 * torch.randn(2, generator=chance)).exp()
     noise = torch.randn(crops.x.shape, generator=chance)
-    wanted = 0.0
-    for x, n, s in zip(crops.x, noise, sigma, strict=True):
-        drawn = step.D.detail**2 / (s**2 + step.D.detail**2) * (x + s * n)
-        wanted += float((s**2 + 0.25) / (s * 0.5) ** 2 * ((drawn - x) ** 2).mean()) / 2
-    assert float(found.detach()) == pytest.approx(wanted, rel=1e-4)
+    c = scales(sigma, step.D.spreads)
+    bands = split(crops.x + sigma[:, None, None, None] * noise, len(step.D.spreads))
+    apart = (joined(bands, c.skip) - crops.x).square().mean(dim=(1, 2, 3))
+    torch.testing.assert_close(found.detach(), apart / c.out**2)
+    torch.testing.assert_close(level, c.noise)
 
 
 def test_what_is_not_told_makes_no_difference() -> None:

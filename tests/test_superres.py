@@ -268,7 +268,7 @@ def test_layers_are_coarse_in_the_share_that_is_set() -> None:
         repeats = crops._replace(planes=coarsened(crops.planes, torch.ones(2).bool(), 4))
 
         def loss(crops: Crops) -> float:
-            return float(step.loss(crops, torch.Generator().manual_seed(1)).detach())
+            return float(step.losses(crops, torch.Generator().manual_seed(1))[0].mean().detach())
 
         return [loss(crops), loss(repeats)]
 
