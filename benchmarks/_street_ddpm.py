@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from _street_sets import Scenes
+from _street_sets import Scenes, rendered, shrunk
 
 from parhelion.generators.ddpm import Ddpm, DdpmConfig
 from parhelion.pipeline.contracts import TrainingData
@@ -13,21 +13,26 @@ from parhelion.sim_adapters.street import StreetConfig
 WORK = Path(__file__).parent.parent / "runs" / "street_ddpm"
 
 STREET = StreetConfig(seed=8, width=192, height=108, samples=8)
+WIDTH, HEIGHT = 128, 72  # that they are shrunk to: an hour of one core draws no larger ones
 TRAIN = Scenes(first=0, count=60)
 SETTINGS = DdpmConfig(
     layers=("stencil", "instances", "depth", "emissive"),
-    crop=(112, 192),  # the whole frame, its height a multiple of the network's stride
-    patch=4,
-    width=96,
-    steps=7000,  # some 55 CPU minutes
-    batch_size=4,
-    learning_rate=5e-4,
-    mean_log_level=-0.6,  # wide frames drown later than small ones
+    crop=(80, 128),  # the whole frame, its height a multiple of the network's stride
+    width=48,
+    multiples=(1, 2, 3, 4),
+    steps=7000,  # some 60 CPU minutes
+    batch_size=6,
+    mean_log_level=-0.4,  # wide frames drown later than small ones
     log_level_spread=1.8,
     checkpoint_every=500,
     draw_precision="auto",
     min_frames_per_cell=20,
 )
+
+
+def streets(scenes: Scenes) -> StoredFrames:
+    """Frames of these scenes, as small as they are learnt and drawn."""
+    return shrunk(rendered(scenes, STREET), WIDTH, HEIGHT)
 
 
 def street_ddpm(train: StoredFrames, steps: int = SETTINGS.steps) -> Path:

@@ -53,6 +53,15 @@ def rendered(scenes: Scenes, base: StreetConfig) -> StoredFrames:
     )
 
 
+def shrunk(frames: StoredFrames, width: int, height: int) -> StoredFrames:
+    """The same frames at another size, kept on disk: pixels of many samples, and quick to learn."""
+    path = CACHE / f"{digest(width, height, [key.frame_id for key in frames.keys])[:24]}.parquet"
+    if not path.is_file():
+        with replacing(path) as draft:
+            write_frames(draft, ((frame.resized(width, height), "train") for frame in frames))
+    return StoredFrames([path])
+
+
 def named(frames: Iterable[Frame]) -> Iterator[tuple[str, Frame]]:
     """Frames with the name of their condition in `CONDITIONS` or `ALSO`."""
     names = {(c.weather, c.hour): name for name, c in (CONDITIONS | ALSO).items()}
