@@ -30,6 +30,9 @@ SETTINGS = DdpmConfig(
 )
 
 
+DRAWING = {"sampler": "dpmpp_sde", "calls": 25, "min_frames_per_cell": 2}
+
+
 def streets(scenes: Scenes) -> StoredFrames:
     """Frames of these scenes, as small as they are learnt and drawn."""
     return shrunk(rendered(scenes, STREET), WIDTH, HEIGHT)
@@ -52,8 +55,8 @@ def street_ddpm(train: StoredFrames, steps: int = SETTINGS.steps) -> Path:
     return work / "state"
 
 
-def drawer(folder: Path, **settings: object) -> Ddpm:
-    """The trained part, with other settings of drawing."""
+def drawer(folder: Path) -> Ddpm:
+    """The trained part, as these benchmarks draw with it."""
     part = Ddpm.load(folder)
-    part.config = part.config.model_copy(update=settings)
+    part.config = part.config.model_copy(update=DRAWING)
     return part

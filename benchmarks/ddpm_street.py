@@ -14,10 +14,9 @@ import numpy as np
 from _condition_oracle import ConditionOracle
 from _figures import Figure, arguments, report
 from _picture_grid import write_grid
-from _street_ddpm import STREET, TRAIN, drawer, street_ddpm
-from _street_sets import CONDITIONS, Scenes, named, rendered
+from _street_ddpm import HEIGHT, TRAIN, WIDTH, drawer, street_ddpm, streets
+from _street_sets import CONDITIONS, Scenes, named
 from numpy.typing import NDArray
-from pix2pix_street import ORACLE
 from pix2pix_street import SETTINGS as PIX2PIX
 
 from parhelion.generators.pix2pix import Pix2Pix
@@ -34,6 +33,7 @@ from parhelion.pipeline.scene_class import colourise
 from parhelion.pipeline.seeds import digest, seed_of
 from parhelion.pipeline.segmentation import (
     Segmenter,
+    SegmenterSettings,
     common_classes,
     fit_segmenter,
     label_spaces,
@@ -50,6 +50,7 @@ TEST = Scenes(first=2000, count=12)
 DRAWS = 3  # seeds of every annotation under every condition
 ARMS = ("ddpm", "pix2pix")
 PIX2PIX_STEPS = 4000
+ORACLE = SegmenterSettings(width=WIDTH, height=HEIGHT + -HEIGHT % 16, steps=300)
 SHOWN = 2  # test scenes on the picture, and as many failures
 
 Figures = dict[str, Figure]
@@ -208,11 +209,11 @@ def main() -> int:
     given = arguments(__doc__ or "").parse_args()
     one_thread()
     train_scenes = Scenes(first=0, count=2) if given.quick else TRAIN
-    train, judge, test = (rendered(scenes, STREET) for scenes in (train_scenes, JUDGE, TEST))
+    train, judge, test = (streets(scenes) for scenes in (train_scenes, JUDGE, TEST))
     wishes: list[Wish] = list(named(test))
     folder = street_ddpm(train, 20) if given.quick else street_ddpm(train)
     arms: dict[str, Generator] = {
-        "ddpm": drawer(folder, min_frames_per_cell=2),
+        "ddpm": drawer(folder),
         "pix2pix": pix2pix(train, 20 if given.quick else PIX2PIX_STEPS),
     }
     draws = {arm: [drawn(part, wishes, k) for k in range(DRAWS)] for arm, part in arms.items()}

@@ -16,8 +16,8 @@ import numpy as np
 from _figures import Figure, arguments, report
 from _picture_grid import write_grid
 from _second_segmenter import SecondSegmenter, kind_of
-from _street_ddpm import STREET, TRAIN, street_ddpm
-from _street_sets import CONDITIONS, Scenes, named, rendered
+from _street_ddpm import TRAIN, street_ddpm, streets
+from _street_sets import CONDITIONS, Scenes, named
 from numpy.typing import NDArray
 
 from parhelion.generators.insert import Insert, InsertConfig
@@ -55,7 +55,7 @@ def thin(size: tuple[int, int], random: np.random.Generator) -> Mask:
 
 def wide(size: tuple[int, int], random: np.random.Generator) -> Mask:
     """Lines as wide as a car."""
-    return _strokes(size, random, count=4, width=22)
+    return _strokes(size, random, count=4, width=15)
 
 
 def half(size: tuple[int, int], random: np.random.Generator) -> Mask:
@@ -212,8 +212,8 @@ def main() -> int:
     given = arguments(__doc__ or "").parse_args()
     one_thread()
     quick = given.quick
-    train = rendered(Scenes(first=0, count=2) if quick else TRAIN, STREET)
-    judges, test = (rendered(scenes, STREET) for scenes in (JUDGE, TEST))
+    train = streets(Scenes(first=0, count=2) if quick else TRAIN)
+    judges, test = (streets(scenes) for scenes in (JUDGE, TEST))
     folder = street_ddpm(train, 20) if quick else street_ddpm(train)
     part = Repaint(RepaintConfig(trained=str(folder), draw_precision="auto", min_frames_per_cell=2))
     part.fit(TrainingData(source=train), WORK / "repaint", 1)
