@@ -21,7 +21,7 @@ import torch
 from _digit_classifier import DigitClassifier
 from _figures import Figure, arguments, report
 from _mnist import CLASSES, classes_of, first_of_each, mnist
-from _picture_grid import write_grid
+from _picture_grid import doubled, write_grid
 from generators_mnist import SETTINGS, features, fitted, folder_of, in_colour
 from numpy.typing import NDArray
 from torch import Tensor
@@ -249,7 +249,7 @@ def save_picture(part: Any, work: Path, calls: Sequence[int]) -> None:
     rows: list[list[Image]] = []
     for number in calls:
         grey = drawn(part, SHOWN, work, calls=number, guidance=1.0)
-        rows.append([np.kron(one, np.ones((2, 2, 1), np.uint8)) for one in in_colour(grey)])
+        rows.append([doubled(one) for one in in_colour(grey)])
     write_grid(PICTURE, tuple(str(i % CLASSES) for i in range(SHOWN)), rows)
 
 
