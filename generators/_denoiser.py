@@ -27,6 +27,7 @@ GROUP = 8  # channels normalised together
 READ = 4  # channels that what stands beside a pixel is read into
 SAID = 5  # channels in which squares speak of a pixel, besides those of the picture
 FINE = 24  # channels at full size
+FREE = ("conv_out.weight", "refine.draw.weight", "refine.tell.weight")  # filters of any norm
 
 
 class Told(NamedTuple):
@@ -104,6 +105,19 @@ class Denoiser(nn.Module):
         for parameter in self.unet.get_submodule("conv_out").parameters():
             nn.init.zeros_(parameter)
         self.refine = Refine(channels, channels + SAID, FINE)
+
+    @torch.no_grad()
+    def shorten(self) -> None:
+        """Shortens filters whose norm is above 1, after every update.
+
+        What goes around the residual blocks meets no normalisation. Free filters there grew until
+        numbers of 1e11 went through the network and nothing told came through them; Karras et al.
+        2024 (EDM2) found the same, and keep all filters at norm 1. Those that draw stay free.
+        """
+        for name, parameter in self.named_parameters():
+            if parameter.ndim > 1 and not name.endswith(FREE):
+                norm = parameter.flatten(1).norm(dim=1).clamp(min=1)
+                parameter /= norm.view(-1, *[1] * (parameter.ndim - 1))
 
     def forward(self, x: Tensor, sigma: Tensor, told: Told) -> Tensor:
         """Clean pictures (N, C, H, W) float32 of noisy ones at levels (N,).

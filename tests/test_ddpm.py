@@ -16,7 +16,7 @@ from parhelion.generators._bands import joined, split
 from parhelion.generators._conditioning import PLANES
 from parhelion.generators._ddpm_bound import nats, prior, reconstruction
 from parhelion.generators._ddpm_step import DdpmStep, layers_of
-from parhelion.generators._denoiser import Told, told
+from parhelion.generators._denoiser import FREE, Told, told
 from parhelion.generators._guidance import between, guided_by, mixed
 from parhelion.generators._noise_levels import SMALLEST, scales
 from parhelion.generators._refine import Refine
@@ -139,6 +139,19 @@ def test_the_loss_is_equation_8() -> None:
     apart = (joined(bands, c.skip) - crops.x).square().mean(dim=(1, 2, 3))
     torch.testing.assert_close(found.detach(), apart / c.out**2)
     torch.testing.assert_close(level, c.noise)
+
+
+def test_filters_stay_short_whatever_the_rate() -> None:
+    """So that what goes around the residual blocks does not outgrow what they say."""
+    step = step_of(DIGITS, learning_rate=0.3)
+    for k in range(3):
+        step(k)
+    weights = {n: p.detach() for n, p in step.D.named_parameters() if p.ndim > 1}
+    norms = {n: p.flatten(1).norm(dim=1) for n, p in weights.items()}
+    longest = {n: float(norm.max()) for n, norm in norms.items() if not n.endswith(FREE)}
+    assert 0 < len(longest) < len(norms)
+    assert max(longest.values()) == pytest.approx(1, abs=1e-5)  # free ones are longer by now
+    assert max(float(norm.max()) for n, norm in norms.items() if n.endswith(FREE)) > 1.1
 
 
 def test_what_is_not_told_makes_no_difference() -> None:
