@@ -1,5 +1,6 @@
 """The command `inpaint`: a part of one frame drawn anew, several times, as pictures and Parquet."""
 
+import json
 from pathlib import Path
 
 import cv2
@@ -7,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parhelion.flows.failures import WrongCommand
+from parhelion.generators._trained import STORY
 from parhelion.pipeline import parts
 from parhelion.pipeline.contracts import CannotHonour, Generator, Request, TrainingData
 from parhelion.pipeline.files import make_folder
@@ -90,30 +92,43 @@ def _class(name: str) -> SceneClass:
 
 def _repaint(run: Path, model: Path | None) -> Generator:
     """The generator in the folder `model`: a saved `repaint`, or a `ddpm`; else the run's own."""
-    if model is None:
-        receipts = read_receipts(run, "fit-repaint")
-        if not receipts:
-            raise WrongCommand(
-                f"wanted a fitted repaint in {run}, found none: give --model, the folder of a "
-                "saved repaint or ddpm"
-            )
-        return _loaded(receipts[0].path(run))
-    try:
+    if model is not None:
         return _loaded(model)
-    except (OSError, ValueError, KeyError):
-        made: Generator = parts.build("generators", "repaint", trained=str(model))
-    try:
-        made.fit(TrainingData(source=FrameList([])), model, 0)
-    except (OSError, ValueError, KeyError) as error:
+    receipts = read_receipts(run, "fit-repaint")
+    if not receipts:
         raise WrongCommand(
-            f"--model: wanted a saved repaint or ddpm in {model}: {error}"
-        ) from error
-    return made
+            f"wanted a fitted repaint in {run}, found none: give --model, the folder of a "
+            "saved repaint or ddpm"
+        )
+    return _loaded(receipts[0].path(run))
 
 
 def _loaded(folder: Path) -> Generator:
-    found: Generator = parts.part("generators", "repaint").load(folder)
-    return found
+    """What was saved there, as a `repaint`. Raises WrongCommand, which says what it said."""
+    name = _saved_in(folder)
+    try:
+        if name == "repaint":
+            found: Generator = parts.part("generators", name).load(folder)
+            return found
+        made: Generator = parts.build("generators", "repaint", trained=str(folder))
+        made.fit(TrainingData(source=FrameList([])), folder, 0)  # takes it up, and learns nothing
+    except (OSError, ValueError, KeyError) as error:
+        raise WrongCommand(f"inpaint: {error}") from error
+    return made
+
+
+def _saved_in(folder: Path) -> str:
+    """Which of the two was saved there. Raises WrongCommand for neither."""
+    try:
+        name = str(json.loads((folder / STORY).read_text())["generator"])
+    except (OSError, ValueError, KeyError):
+        name = "none"
+    if name not in ("repaint", "ddpm"):
+        raise WrongCommand(
+            f"inpaint: wanted a saved repaint or ddpm in {folder}, got {name}: give --model "
+            "another folder"
+        )
+    return name
 
 
 def _written(frames: list[Frame], split: str, out: Path) -> list[Path]:

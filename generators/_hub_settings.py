@@ -14,6 +14,21 @@ Control = Literal["stencil", "depth"]  # a layer that a ControlNet is shown
 Palette = Literal["ade20k", "cityscapes"]
 
 STRENGTHS: dict[Kind, float] = {"inpaint": 1.0, "img2img": 0.5, "one-step": 0.5}
+WALKING: tuple[Kind, ...] = ("controlnet", "instruct", "inpaint", "img2img")  # step by step
+
+# Settings that only some kinds heed. A model distilled to one step is not guided, not even away
+# from what shall not be seen; an instruction names no classes.
+HEEDED: dict[str, tuple[Kind, ...]] = {
+    "controls": ("controlnet",),
+    "palette": ("controlnet",),
+    "control_scale": ("controlnet",),
+    "image_guidance": ("instruct",),
+    "strength": tuple(STRENGTHS),
+    "most_classes": ("controlnet", "inpaint", "img2img", "one-step"),
+    "negative_prompt": WALKING,
+    "steps": WALKING,
+    "guidance": WALKING,
+}
 
 
 class HubConfig(PartConfig):
@@ -40,14 +55,11 @@ class HubConfig(PartConfig):
 
     @model_validator(mode="after")
     def _fits(self) -> "HubConfig":
-        if self.controls and self.kind != "controlnet":
+        if unheeded := self._unheeded():
+            takes = ", ".join(name for name, kinds in HEEDED.items() if self.kind in kinds)
             raise ValueError(
-                f"controls are for kind controlnet, got kind {self.kind}: drop them or change kind"
-            )
-        if self.strength is not None and self.kind not in STRENGTHS:
-            raise ValueError(
-                f"strength is for kinds {', '.join(STRENGTHS)}, got kind {self.kind}: drop it or "
-                "change kind"
+                f"kind {self.kind} takes {takes} and what every kind takes, got "
+                f"{', '.join(unheeded)}, which would change nothing: drop that or change kind"
             )
         if self.strength == 1 and self.kind != "inpaint":
             raise ValueError(
@@ -60,6 +72,15 @@ class HubConfig(PartConfig):
                 "one of them"
             )
         return self
+
+    def _unheeded(self) -> list[str]:
+        """What was set, to another value than its default, and is nothing to this kind."""
+        fields = type(self).model_fields
+        return [
+            name
+            for name, kinds in HEEDED.items()
+            if self.kind not in kinds and getattr(self, name) != fields[name].default
+        ]
 
     @property
     def redrawn(self) -> float:

@@ -45,11 +45,12 @@ class Hub:
     """Draws with pretrained pipelines of diffusers: ControlNet, instructions, inpainting, img2img.
 
     Weather and time of day are told in words; where the request leaves them unknown, those of y
-    are meant. A text of the request is put before them. It does not change the conditions.
+    are meant. A text of the request is put before them, and may change what nobody asked for: with
+    a text, what the request leaves unknown stays so. It is not told either.
     """
 
     NAME: ClassVar[str] = "hub"
-    VERSION: ClassVar[str] = "1"
+    VERSION: ClassVar[str] = "2"
     Config: ClassVar[type[PartConfig]] = HubConfig
     needs_fit: ClassVar[bool] = False
 
@@ -92,6 +93,14 @@ class Hub:
     def refusal(self, conditions: Conditions, parent: FrameKey | None = None) -> str | None:
         """Why not: weights that are missing, numbers, another event; inpaint keeps the sky."""
         return self.unready() or self._refusal(conditions, parent.conditions if parent else None)
+
+    def understood(self, text: str, conditions: Conditions) -> Conditions:
+        """Of unknown weather and time: a model does not say what it took a text for. Such frames
+        count for no cell. What a mask covers is drawn under the parent's sky, whatever the text.
+        """
+        if self.config.kind == "inpaint":
+            return conditions
+        return Conditions(event=conditions.event, driving_side=conditions.driving_side)
 
     def fit(
         self, data: TrainingData, workdir: Path, seed: int, progress: Progress = silent
@@ -138,7 +147,7 @@ class Hub:
         after = require_layers(self.NAME, after, self.needs)
         if refused := self._refusal(request.conditions, after.conditions):
             raise CannotHonour(refused)
-        conditions = self._meant(request.conditions, after.conditions)
+        conditions = self._meant(request, after.conditions)
         prompt = prompt_of(request, conditions, self.config)
         with torch_threads(self.config.threads):
             image = drawn(self.pipe, self.config, request, after, prompt)
@@ -161,11 +170,13 @@ class Hub:
             return after
         return merged(parent, request.annotation or parent, mask, frozenset())
 
-    def _meant(self, asked: Conditions, has: Conditions) -> Conditions:
+    def _meant(self, request: Request, has: Conditions) -> Conditions:
         """The conditions that are drawn: words tell no hour and no numbers."""
+        if request.text:
+            has = self.understood(request.text, has)
         if self.config.kind == "inpaint":
             return has
-        weather, time = asked.weather, asked.time_of_day
+        weather, time = request.conditions.weather, request.conditions.time_of_day
         return Conditions(
             weather=has.weather if weather is Weather.UNKNOWN else weather,
             time_of_day=has.time_of_day if time is TimeOfDay.UNKNOWN else time,

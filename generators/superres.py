@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from parhelion.generators._superres_frames import of_both
+from parhelion.generators._superres_labels import of_another_scene
 from parhelion.generators._superres_settings import SHOWN, SeenDetail, SuperresConfig
 from parhelion.generators._trained import Learner, Seen, TrainedConfig, cells
 from parhelion.generators.ddpm import Ddpm
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 
 class Superres(Ddpm):
-    """Draws a parent larger, under its own conditions, with its labels or larger ones.
+    """Draws a parent larger, under its own conditions, with its labels, enlarged or finer ones.
 
     It learns the frames of `source` and of `target`.
     """
@@ -64,7 +65,7 @@ class Superres(Ddpm):
         return super().refusal(conditions, parent)
 
     def unsupported(self, request: Request) -> str | None:
-        """Also without a parent, under conditions not its own, or with labels of another size."""
+        """Also without a parent, or with conditions or labels that are not its own."""
         parent, y = request.parent, request.annotation
         if parent is None:
             return f"{self.NAME} enlarges a picture: give a parent"
@@ -76,6 +77,11 @@ class Superres(Ddpm):
                 f"{self.NAME} wanted an annotation of {wanted} (H, W), {self.config.scale} times "
                 f"the parent's size, got {y.size}: resize it, or leave it to the parent's labels"
             )
+        if y is not None and (other := of_another_scene(y, parent, self.config.scale)):
+            return (
+                f"{self.NAME} keeps the parent's labels and got others, which shrunk to its size "
+                f"differ in {', '.join(other)}: leave it to the parent's"
+            )
         return super().unsupported(request)
 
     def generate(self, requests: Sequence[Request]) -> Iterator[Frame]:
@@ -85,7 +91,8 @@ class Superres(Ddpm):
         yield from super().generate([self._of_parent(request) for request in requests])
 
     def layout(self, request: Request) -> Annotation:
-        """Labels at the drawn size, the parent's enlarged if none are given; all of them stay true.
+        """The parent's labels at the drawn size, enlarged if no finer ones are given; all of them
+        stay true.
 
         Raises CannotHonour where a layer is missing that the network reads.
         """

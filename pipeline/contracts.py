@@ -235,10 +235,15 @@ class DrawsTogether(Protocol):
 
 @runtime_checkable
 class ReadsText(Protocol):
-    """A generator that takes a wish in words; optional beside `Generator`."""
+    """A generator that takes a wish in words; optional beside `Generator`.
+
+    A request with a text is judged, and its frame counted, under what is understood.
+    """
 
     def understood(self, text: str, conditions: Conditions) -> Conditions:
-        """What the wish asks of a frame under `conditions`. Raises CannotHonour."""
+        """What the wish makes of a frame under `conditions`; unknown where the generator cannot
+        tell. To ask it again under the answer changes nothing. Raises CannotHonour.
+        """
 
 
 Likelihood = Literal["exact", "bound"]  # bound: the true figure is at most this

@@ -29,7 +29,7 @@ class PlanConfig(PartConfig):
         WantedCell(weathers=(Weather.RAINING,)),
         WantedCell(weathers=(Weather.SNOWING,)),
     )
-    edits: tuple[WantedEdit, ...] = ()  # on top of the cells
+    edits: tuple[WantedEdit, ...] = ()  # on top of the cells, whichever their frames fall into
     mix: dict[str, Annotated[float, Field(gt=0)]] = Field(default={"weather": 1.0})  # relative
     parents: ParentRule = ParentRule()
     max_rounds: Annotated[int, Field(ge=1)] = 3  # the first drawing and top-ups after rejection
@@ -76,7 +76,7 @@ class Need(_Record):
     """What is missing of one cell, or of one class in it; or the frames of an edit."""
 
     cell: str
-    edit: WantedEdit | None = None  # of frames under their own conditions; no option then
+    edit: WantedEdit | None = None  # no option then: `conditions_after` says what is asked
     scene_class: SceneClass | None = None  # parents must show it
     image_label: ImageLabel | None = None  # parents must have it, and hand it on
     have: int  # frames there now
@@ -128,24 +128,36 @@ def refusal_of(
     return generator.refusal(conditions, parent)
 
 
+def conditions_after(edit: WantedEdit, generator: Refuses, conditions: Conditions) -> Conditions:
+    """What an edit makes of a frame under `conditions`: they stay, or with a text become what the
+    generator understands of it; they are asked of it, and their cell is the one that is filled.
+    Where it cannot tell they are unknown, and the frame counts for no cell. Raises CannotHonour.
+    """
+    if not edit.text:
+        return conditions
+    if not isinstance(generator, ReadsText):
+        raise CannotHonour(
+            f"it reads no text, got {edit.text!r}: use instruct or hub, or put it into the settings"
+        )
+    return generator.understood(edit.text, conditions)
+
+
 def refusal_of_edit(
     edit: WantedEdit, generator: Refuses, parents: Sequence[FrameKey]
 ) -> str | None:
     """Why the generator edits none of these frames, the text included; None where it does one."""
-    if edit.text and not isinstance(generator, ReadsText):
-        return f"it reads no text, got {edit.text!r}: use instruct, or put it into the settings"
-    sentences = {}
-    for parent in edit.fitting(parents, {}):
+    unlike = {(key.conditions, key.layers): key for key in edit.fitting(parents, {})}
+    sentences: list[str] = []
+    for parent in unlike.values():
         try:
-            asked = parent.conditions
-            if edit.text and isinstance(generator, ReadsText):
-                asked = generator.understood(edit.text, asked)
-            sentences[parent.frame_id] = refusal_of(generator, asked, parent)
+            after = conditions_after(edit, generator, parent.conditions)
+            sentence = refusal_of(generator, after, parent)
         except CannotHonour as error:
-            sentences[parent.frame_id] = str(error)
-    if None in sentences.values():
-        return None
-    return next(iter(sentences.values()), None) or "no frame may be its parent: widen its `parents`"
+            sentence = str(error)
+        if sentence is None:
+            return None
+        sentences.append(sentence)
+    return next(iter(sentences), "no frame may be its parent: widen its `parents`")
 
 
 class UnfillableCell(ValueError):

@@ -13,15 +13,16 @@ from typing import Annotated, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from parhelion.pipeline.conditions import Conditions
-from parhelion.pipeline.contracts import FrameKey, Request
+from parhelion.pipeline.contracts import CannotHonour, FrameKey, Request
 from parhelion.pipeline.frame import Frame, ImageLabel
-from parhelion.pipeline.plan import Need, Option, Plan, Refuses, refusal_of
+from parhelion.pipeline.plan import Need, Option, Plan, Refuses, conditions_after, refusal_of
 from parhelion.pipeline.scene_class import LabelSpace
 from parhelion.pipeline.seeds import rng, seed_of
 from parhelion.pipeline.wanted import ParentRule, WantedEdit
 
 Count = Annotated[int, Field(ge=0)]
 Item = TypeVar("Item")
+Options = Mapping[Conditions, Sequence[Option]]  # what may be asked, by conditions of the parent
 
 
 class PlannedRequest(BaseModel):
@@ -32,7 +33,7 @@ class PlannedRequest(BaseModel):
     need: str  # name of the need it serves
     parent_id: str
     generator: str
-    conditions: Conditions
+    conditions: Conditions  # that are asked; with a text, those that it was understood to ask for
     draw: Count  # 0, 1, 2 ... of this parent for this need
     seed: int
     image_label: ImageLabel | None = None  # that the frame shall have; its parent has it
@@ -100,7 +101,9 @@ def requests_for(
         else:
             fitting = _fitting(config.parents, parents)
             chosen, mix = _parents_of(need, fitting, contents), config.mix
-        of_need = _Sequence(mix, need, _drawable(need, chosen, generators), generators, seed)
+        options = options_of(need, chosen, generators)
+        drawable = _drawable(need, chosen, options, generators)
+        of_need = _Sequence(mix, need, drawable, options, generators, seed)
         start = before[need.name].asked
         wanted += of_need.requests(start, start + more[need.name])
     return wanted
@@ -161,11 +164,21 @@ def _edited(
     return chosen
 
 
-def options_of(need: Need, parent: FrameKey) -> Sequence[Option]:
-    """What may be asked of this parent: an edit leaves it under its own conditions."""
+def options_of(
+    need: Need, parents: Sequence[FrameKey], generators: Mapping[str, Refuses]
+) -> Options:
+    """What may be asked of these parents: the need's options, or what an edit makes of each."""
+    found = dict.fromkeys((key.conditions for key in parents), need.options)
     if need.edit is None:
-        return need.options
-    return [Option(conditions=parent.conditions, generators=(need.edit.generator,))]
+        return found
+    name = need.edit.generator
+    for conditions in found:
+        try:
+            after = conditions_after(need.edit, generators[name], conditions)
+        except CannotHonour:
+            continue  # a parent of which nothing can be asked
+        found[conditions] = (Option(conditions=after, generators=(name,)),)
+    return found
 
 
 def _able(option: Option, parent: FrameKey, generators: Mapping[str, Refuses]) -> list[str]:
@@ -177,11 +190,11 @@ def _able(option: Option, parent: FrameKey, generators: Mapping[str, Refuses]) -
 
 
 def _drawable(
-    need: Need, parents: Sequence[FrameKey], generators: Mapping[str, Refuses]
+    need: Need, parents: Sequence[FrameKey], options: Options, generators: Mapping[str, Refuses]
 ) -> list[FrameKey]:
     """The parents of which every option is drawn, else those of which some is."""
     counts = [
-        sum(bool(_able(o, key, generators)) for o in options_of(need, key)) for key in parents
+        sum(bool(_able(o, key, generators)) for o in options[key.conditions]) for key in parents
     ]
     most = max(counts)
     if not most:
@@ -199,6 +212,7 @@ class _Sequence:
     mix: Mapping[str, float]
     need: Need
     parents: Sequence[FrameKey]
+    options: Options
     generators: Mapping[str, Refuses]
     seed: int
 
@@ -245,7 +259,7 @@ class _Sequence:
 
     def _option(self, turn: int, parent: FrameKey) -> Option:
         """Every option once in each round, in an order that says nothing about the parent."""
-        options = options_of(self.need, parent)
+        options = self.options[parent.conditions]
         round_, place = divmod(turn, len(options))
         return self._shuffled(options, "options", round_)[place]
 

@@ -74,7 +74,8 @@ class ParentRule(PartConfig):
 
 
 class WantedEdit(PartConfig):
-    """Frames that one generator makes of frames as they are, under the conditions that they have.
+    """Frames that one generator makes of others, under the conditions that these have, or that its
+    text asks for.
 
     It is told so by a text, or by its own settings, as `insert` is.
     """

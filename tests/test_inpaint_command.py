@@ -12,10 +12,12 @@ from tiny_parts import DENOISER
 from parhelion.flows.failures import WrongCommand
 from parhelion.flows.inpaint import TABLE, inpaint
 from parhelion.generators.ddpm import Ddpm, DdpmConfig
+from parhelion.generators.repaint import Repaint, RepaintConfig
 from parhelion.pipeline.contracts import TrainingData
 from parhelion.pipeline.frame import Frame
 from parhelion.pipeline.frame_list import FrameList
 from parhelion.pipeline.mask_runs import mask_of
+from parhelion.pipeline.receipts import Receipt, write_receipt
 from parhelion.pipeline.scene_class import SceneClass
 from parhelion.pipeline.shards import StoredFrames, write_frames
 
@@ -95,5 +97,24 @@ def test_a_mask_of_another_size_and_a_folder_without_a_model_are_told(
         drawn(run, model, mask=run / "small.png")
     with pytest.raises(WrongCommand, match="give --model"):
         drawn(run, None)
-    with pytest.raises(WrongCommand, match="wanted a saved repaint or ddpm"):
+    with pytest.raises(WrongCommand, match=r"a saved repaint or ddpm in .*, got none"):
         drawn(run, run)
+
+
+def test_a_model_of_another_version_says_so_itself(
+    run: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part = Repaint(RepaintConfig(trained=str(model)))
+    part.fit(TrainingData(source=FrameList([])), run, seed=1)
+    part.save(run / "saved")
+    assert len(drawn(run, run / "saved")) == 2
+    monkeypatch.setattr(Repaint, "VERSION", "of tomorrow")
+    told = "wanted weights .* of version of tomorrow, got .* of version .*: fit anew"
+    with pytest.raises(WrongCommand, match=told):
+        drawn(run, run / "saved")
+    receipt = Receipt(
+        stage="fit-repaint", key="0", digest="", file="saved", sha256="", bytes=0, rows=0
+    )
+    write_receipt(run, receipt)
+    with pytest.raises(WrongCommand, match=told):
+        drawn(run, None)

@@ -48,6 +48,16 @@ class Reader:
         return conditions.model_copy(update={"weather": Weather.FOGGY})
 
 
+@dataclass
+class ByDay(Reader):
+    """One that understands fog, but not of a night."""
+
+    def understood(self, text: str, conditions: Conditions) -> Conditions:
+        if conditions.cell.endswith("night"):
+            raise CannotHonour("saw no fog at night")
+        return super().understood("make it foggy", conditions)
+
+
 def plan_of(*edits: dict[str, Any]) -> Plan:
     config = PlanConfig.model_validate({"wanted": (), "mix": {}, "edits": edits})
     return make_plan(census({Weather.CLEAR: 12}), config)
@@ -81,7 +91,21 @@ def test_a_text_goes_with_every_request() -> None:
     assert not unfillable
     requests = requests_for(plan, KEYS, 0, {}, 1, generators=GENERATORS, contents=SHOWN)
     assert {r.text for r in requests} == {"make it foggy"}
-    assert {r.conditions for r in requests} == {DAY}
+    assert {r.conditions.cell for r in requests} == {"fog/day"}  # whose frames they will be
+
+
+def test_what_a_text_makes_of_a_parent_is_judged_and_not_the_parents_own_sky() -> None:
+    rain = Conditions(weather=Weather.RAINING, hour=12)
+    # The reader has seen no rain; but fog it draws, of a rainy day as well.
+    wet = [FrameKey(frame_id=f"wet-{i}", group_id="wet", conditions=rain) for i in range(3)]
+    rule = {"skies": ["clear", "rain"], "times": ["day", "night"]}
+    edit = {"name": "x", "generator": "instruct", "count": 9, "text": "fog", "parents": rule}
+    generators = {"instruct": ByDay()}
+    plan, unfillable = fillable(plan_of(edit), generators, [*wet, *KEYS])
+    assert not unfillable
+    requests = requests_for(plan, [*wet, *KEYS], 0, {}, 1, generators=generators)
+    assert {r.parent_id.split("-")[0] for r in requests} == {"wet", "day"}
+    assert {r.conditions.cell for r in requests} == {"fog/day"}
 
 
 @pytest.mark.parametrize(

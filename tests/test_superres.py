@@ -30,8 +30,9 @@ from parhelion.generators._superres_step import SuperresStep
 from parhelion.generators.superres import Superres
 from parhelion.pipeline.conditions import Conditions, Weather
 from parhelion.pipeline.contracts import CannotHonour, Request, TrainingData
-from parhelion.pipeline.frame import Annotation, Frame, Image
+from parhelion.pipeline.frame import Annotation, Camera, Frame, Image, ImageLabel
 from parhelion.pipeline.frame_list import FrameList, key_of
+from parhelion.pipeline.scene_class import SceneClass
 from parhelion.pipeline.seeds import rng
 from parhelion.pipeline.training import torch_threads, train
 
@@ -167,9 +168,11 @@ def test_every_word_of_the_denoiser_has_the_mean_that_is_wanted() -> None:
 
 
 def test_the_same_seed_is_the_same_picture_whoever_is_beside_it(part: Superres) -> None:
-    requests = [asked(smooth(make_frame(i, 12, 8, conditions=DAY)), seed=i) for i in range(3)]
+    large = make_frame(0, 48, 32, conditions=DAY)
+    requests = [asked(large.resized(12, 8), seed=0), asked(large.resized(12, 8), seed=1)]
+    requests.append(asked(smooth(make_frame(2, 12, 8, conditions=DAY)), seed=2))
     requests.append(asked(smooth(make_frame(5, 6, 4, conditions=DAY)), seed=7))
-    requests.append(replace(requests[0], annotation=make_frame(0, 48, 32, conditions=DAY)))
+    requests.append(replace(requests[0], annotation=large))
     together = [frame.image for frame in part.generate(requests)]
     for request, image in zip(requests, together, strict=True):
         assert np.array_equal(drawn(part, request).image, image)
@@ -213,12 +216,32 @@ def test_the_parents_labels_are_enlarged_exactly(part: Superres) -> None:
     assert frame.label_space == PARENT.label_space
 
 
-def test_labels_of_the_large_size_are_kept(part: Superres) -> None:
+def test_finer_labels_of_the_parents_scene_are_kept(part: Superres) -> None:
     large = make_frame(9, 48, 32, conditions=DAY)
-    frame = drawn(part, asked(annotation=large))
+    frame = drawn(part, asked(smooth(large.resized(12, 8)), annotation=large))
     assert frame.stencil is not None
     assert np.array_equal(frame.stencil, large.stencil)
     assert frame.objects == large.objects
+
+
+def test_labels_of_another_scene_are_refused(part: Superres) -> None:
+    large = make_frame(9, 48, 32, conditions=DAY)
+    parent = smooth(large.resized(12, 8))
+    assert large.stencil is not None
+    paved = np.where(large.stencil == SceneClass.ROAD, np.uint8(SceneClass.SKY), large.stencil)
+    moved = Camera(np.diag([3.0, 3.0, 1.0]), np.eye(4))
+    truck = large.objects[0].model_copy(update={"category": SceneClass.BUILDING})
+    cases = {
+        "differ in depth, instances, objects, stencil": make_frame(1, 48, 32, conditions=DAY),
+        "differ in stencil: leave it to the parent's": replace(large, stencil=paved),
+        "differ in camera:": replace(large, camera=moved),
+        "differ in objects:": replace(large, objects=(truck,)),
+        "differ in label:": replace(large, label=ImageLabel(index=0, vocabulary=("a",))),
+        "differ in label_space:": replace(large, label_space=large.label_space | {SceneClass.BUS}),
+    }
+    for sentence, y in cases.items():
+        with pytest.raises(CannotHonour, match=f"keeps the parent's labels and got .* {sentence}"):
+            drawn(part, asked(parent, annotation=y))
 
 
 def test_coarse_planes_are_those_of_an_enlarged_layout() -> None:
