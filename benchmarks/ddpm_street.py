@@ -44,6 +44,7 @@ from parhelion.pipeline.threads import one_thread
 ROOT = Path(__file__).parent.parent
 WORK = ROOT / "runs" / "ddpm_street"
 PICTURE = ROOT / "docs" / "ddpm_street.png"
+CALLS_PICTURE = ROOT / "docs" / "ddpm_street_calls.png"
 
 JUDGE = Scenes(first=1000, count=20)
 TEST = Scenes(first=2000, count=12)
@@ -52,6 +53,7 @@ ARMS = ("ddpm", "pix2pix")
 PIX2PIX_STEPS = 4000
 ORACLE = SegmenterSettings(width=WIDTH, height=HEIGHT + -HEIGHT % 16, steps=300)
 SHOWN = 2  # test scenes on the picture, and as many failures
+CALLS = (5, 10, 15, 25, 50)  # of the network, on the other picture
 
 Figures = dict[str, Figure]
 Wish = tuple[str, Frame]  # condition asked for, and the true frame whose annotation is drawn
@@ -205,6 +207,18 @@ def save_picture(
     write_grid(PICTURE, names, rows)
 
 
+def save_calls_picture(folder: Path, wishes: Sequence[Wish]) -> None:
+    """One scene under every condition, from the same seeds in more and more calls."""
+    some = wishes[: len(CONDITIONS)]
+    columns = [[frame.image for _, frame in some]]
+    for calls in CALLS:
+        part = drawer(folder)
+        part.config = part.config.model_copy(update={"calls": calls})
+        columns.append(drawn(part, some, 0))
+    rows = list(zip(*columns, strict=True))
+    write_grid(CALLS_PICTURE, ("true", *(f"{calls} calls" for calls in CALLS)), rows)
+
+
 def main() -> int:
     given = arguments(__doc__ or "").parse_args()
     one_thread()
@@ -231,6 +245,7 @@ def main() -> int:
     figures |= labels | condition_figures(oracle, sets, wishes)
     figures |= diversity_figures(network, draws, wishes)
     save_picture(draws, agreements, wishes)
+    save_calls_picture(folder, wishes)
     return report("ddpm_street", figures, given.quick, ("diffusers", "mitsuba", "numpy", "torch"))
 
 
