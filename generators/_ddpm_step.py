@@ -120,6 +120,7 @@ class DdpmStep:
         learning = (p for group in self.optimizer.param_groups for p in group["params"])
         self.processes.sum([total, *(p.grad for p in learning)])
         self.optimizer.step()
+        self.D.shorten()
         average_into(self.average, self.D, c.ema_decay, step)
         return {"denoising": float(total)}
 

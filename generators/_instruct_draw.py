@@ -19,8 +19,7 @@ from parhelion.generators._wishes import Grammar
 from parhelion.pipeline.frame import Image
 
 if TYPE_CHECKING:
-    from parhelion.generators._denoiser_config import SeenFrames
-    from parhelion.generators.instruct import InstructConfig
+    from parhelion.generators.instruct import InstructConfig, SeenEdits
 
 
 class Editor(nn.Module):
@@ -31,9 +30,9 @@ class Editor(nn.Module):
         self.denoiser, self.encoder = denoiser, encoder
 
 
-def editor_of(config: "InstructConfig", seen: "SeenFrames") -> Editor:
-    """The networks that `config` asks for, with torch's current random state."""
-    return Editor(denoiser_of(config, seen, PARENT_PLANES), encoder_of(config))
+def editor_of(config: "InstructConfig", seen: "SeenEdits") -> Editor:
+    """The networks that were fitted, with torch's current random state."""
+    return Editor(denoiser_of(config, seen, PARENT_PLANES), TextEncoder(seen.lexicon))
 
 
 def encoder_of(config: "InstructConfig") -> TextEncoder:

@@ -64,12 +64,13 @@ class InstructStep(DdpmStep):
         return Editor(average, self.encoder)
 
     def seen(self, seen: Seen) -> Seen:
-        """Also which weathers the frames have, and how much of them; it draws only after a step of
-        the denoiser.
+        """Also which weathers the frames have, how much of them, and the words that were read; it
+        draws only after a step of the denoiser.
         """
         known = {
             "weathers": weathers_of(self.twins.keys),
             "amounts": measured(self.twins.keys),
+            "lexicon": self.grammar.lexicon,
             "draws": self._state.step > self.config.reading_steps,
         }
         return super().seen(seen).model_copy(update=known)

@@ -8,7 +8,7 @@ Legend: N = sentences, L = words, P = pieces of a word, E = entries of an embedd
 """
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -18,13 +18,16 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from parhelion.generators._understanding import HOUR, NUMBER, sentence, with_hour
-from parhelion.generators._wish_words import SKIES, TIMES, Amount
-from parhelion.generators._wishes import Phrase, Wish
+from parhelion.generators._wish_clock import HOUR, NUMBER, sentence, with_hour
+from parhelion.generators._wish_words import Amount, Gone
+from parhelion.generators._wishes import Lexicon, Phrase, Wish
+from parhelion.pipeline.conditions import TimeOfDay, Weather
 
-WEATHERS = tuple(dict.fromkeys(sky.weather for sky in SKIES))
-DAYTIMES = tuple(time.time for time in TIMES)
+# What the heads say, in an order that does not depend on the lists of words.
+WEATHERS = tuple(weather for weather in Weather if weather is not Weather.UNKNOWN)
+DAYTIMES = tuple(time for time in TimeOfDay if time is not TimeOfDay.UNKNOWN)
 AMOUNTS: tuple[Amount, ...] = ("light", "heavy")
+GONE: tuple[Gone, ...] = ("rain", "snow", "fog", "clouds", "sun", "bad weather")
 
 LONGEST = 24  # words that are read
 PIECES, BUCKETS = 20, 4096  # of a word; among which their hashes fall
@@ -46,6 +49,7 @@ class Said(NamedTuple):
     weather: Tensor  # (N, 1 + weathers); the first: nothing is said of it
     time: Tensor  # (N, 1 + times of day)
     amount: Tensor  # (N, 1 + amounts)
+    without: Tensor  # (N, 1 + what can go)
     granted: Tensor  # (N,) whether it can be granted at all
 
 
@@ -80,16 +84,17 @@ class Block(nn.Module):
 class TextEncoder(nn.Module):
     """Reads sentences of the words in `lexicon`, and bears with others."""
 
-    def __init__(self, lexicon: Sequence[str]) -> None:
+    def __init__(self, lexicon: Lexicon) -> None:
         super().__init__()
-        self.numbers = {word: i + 2 for i, word in enumerate((HOUR, NUMBER, *lexicon))}
+        self.numbers = {word: i + 2 for i, word in enumerate((HOUR, NUMBER, *lexicon.words))}
+        self.names = lexicon.names
         self.word = nn.Embedding(len(self.numbers) + 2, E)
         self.piece = nn.EmbeddingBag(BUCKETS, E, mode="mean", padding_idx=0)
         for table in (self.word, self.piece):
             nn.init.normal_(table.weight, std=0.3)
         self.blocks = nn.ModuleList([Block() for _ in range(DEPTH)])
         self.last = nn.LayerNorm(E)
-        sizes = (1 + len(WEATHERS), 1 + len(DAYTIMES), 1 + len(AMOUNTS), 1)
+        sizes = (*(1 + len(of) for of in (WEATHERS, DAYTIMES, AMOUNTS, GONE)), 1)
         self.looks = nn.Linear(E, len(sizes))  # how much each head looks at a word
         self.heads = nn.ModuleList([nn.Linear(2 * E, size) for size in sizes])
 
@@ -113,11 +118,11 @@ class TextEncoder(nn.Module):
         x, there = self.embedding(words)
         looks = self.looks(x).masked_fill(~there[..., None], -1e4).softmax(dim=1)
         most = x.masked_fill(~there[..., None], -1e4).amax(dim=1)
-        weather, time, amount, granted = (
+        weather, time, amount, without, granted = (
             head(torch.cat([(x * looks[..., i : i + 1]).sum(dim=1), most], dim=1))
             for i, head in enumerate(self.heads)
         )
-        return Said(weather, time, amount, granted[:, 0])
+        return Said(weather, time, amount, without, granted[:, 0])
 
     def embedding(self, words: Words) -> tuple[Tensor, Tensor]:
         """Words in their sentences (N, L, E), and which are there (N, L)."""
@@ -144,7 +149,7 @@ class TextEncoder(nn.Module):
         can = torch.tensor([wish is not None for wish in wishes], device=device)
         wanted = torch.tensor([_classes(wish or Wish()) for wish in wishes], device=device)
         total = functional.binary_cross_entropy_with_logits(said.granted, can.float())
-        for logits, of_head in zip(said[:3], wanted.T, strict=True):
+        for logits, of_head in zip(said[:-1], wanted.T, strict=True):
             apart = functional.cross_entropy(logits, of_head, reduction="none")
             total = total + (apart * can).sum() / can.sum().clamp(min=1)
         return total
@@ -152,18 +157,17 @@ class TextEncoder(nn.Module):
     @torch.inference_mode()
     def read(self, text: str) -> tuple[Wish, float]:
         """The wish that a text is, and how sure that is, 0..1; 0 where it says nothing."""
-        words, hour = sentence(text)
+        words, hours = sentence(text)
         if not words or len(words) > LONGEST:
             return Wish(), 0.0
-        spelt = [mended(word, self.numbers) for word in words]
+        spelt = [mended(word, self.numbers, self.names) for word in words]
         device = self.word.weight.device
         said = self(Words(*(part.to(device) for part in self.numbered([spelt]))))
-        best = [logits[0].softmax(dim=0).max(dim=0) for logits in said[:3]]
+        best = [logits[0].softmax(dim=0).max(dim=0) for logits in said[:-1]]
         sure = float(said.granted[0].sigmoid()) * min(float(found.values) for found in best)
-        weather, time, amount = (int(found.indices) for found in best)
-        wish = Wish((None, *WEATHERS)[weather], (None, *DAYTIMES)[time], (None, *AMOUNTS)[amount])
-        dated = with_hour(wish, hour)
-        if dated is None or dated[:2] == (None, None):
+        wish = _wish_of(*(int(found.indices) for found in best))
+        dated = with_hour(wish, hours)
+        if dated is None or dated == Wish() or not _coherent(dated):
             return wish, 0.0
         return dated, sure
 
@@ -176,21 +180,32 @@ def pieces_of(word: str) -> tuple[int, ...]:
     return tuple(zlib.crc32(run.encode()) % (BUCKETS - 1) + 1 for run in runs[:PIECES])
 
 
-def mended(word: str, known: dict[str, int]) -> str:
-    """A known word that `word` is but for two letters swapped, one left out or one doubled; else
-    itself. Words of three letters and words that begin otherwise are left alone.
+def mended(word: str, known: Collection[str], names: Iterable[str]) -> str:
+    """The only name that `word` is but for one slip of the pen; else itself. What is known or has
+    three letters is left alone.
     """
     if word in known or len(word) < 4:
         return word
-    swapped = {word[:i] + word[i + 1] + word[i] + word[i + 2 :] for i in range(1, len(word) - 1)}
-    single = {word[:i] + word[i + 1 :] for i in range(len(word) - 1) if word[i] == word[i + 1]}
-    lacking = {k for k in known if len(k) == len(word) + 1 and _without_one(k, word)}
-    found = sorted(((swapped | single) & known.keys()) | lacking)
-    return found[0] if len(found) == 1 else word
+    meant = [name for name in names if word in _slips(name)]
+    return meant[0] if len(meant) == 1 else word
 
 
-def _without_one(whole: str, word: str) -> bool:
-    return any(whole[:i] + whole[i + 1 :] == word for i in range(1, len(whole)))
+@lru_cache(maxsize=1024)
+def _slips(name: str) -> frozenset[str]:
+    """A word with two letters swapped, one left out or doubled, or the wrong one doubled.
+
+    The first letter stays. An exchanged letter is no slip: it makes too many other words, "railing"
+    of "raining", and is left to the pieces of spelling.
+    """
+    places = range(1, len(name))
+    double = [i for i in places[1:] if name[i] == name[i - 1]]
+    return frozenset(
+        [name[:i] + name[i + 1] + name[i] + name[i + 2 :] for i in places[:-1]]
+        + [name[:i] + name[i + 1 :] for i in places]
+        + [name[:i] + name[i - 1 :] for i in range(1, len(name) + 1)]
+        + [name[: i - 1] + name[i - 2] + name[i:] for i in double if i > 1]
+        + [name[:i] + name[i + 1] + name[i + 1 :] for i in double if i + 1 < len(name)]
+    )
 
 
 def _misspelt(words: Sequence[str], random: np.random.Generator) -> tuple[str, ...]:
@@ -210,4 +225,20 @@ def _classes(wish: Wish) -> list[int]:
         (None, *WEATHERS).index(wish.weather),
         (None, *DAYTIMES).index(time),
         (None, *AMOUNTS).index(wish.amount),
+        (None, *GONE).index(wish.without),
     ]
+
+
+def _wish_of(weather: int, time: int, amount: int, without: int) -> Wish:
+    """The wish of these classes."""
+    return Wish(
+        (None, *WEATHERS)[weather],
+        (None, *DAYTIMES)[time],
+        (None, *AMOUNTS)[amount],
+        without=(None, *GONE)[without],
+    )
+
+
+def _coherent(wish: Wish) -> bool:
+    """Whether an amount is one of a weather, and nothing goes where a weather comes."""
+    return wish.without is None if wish.weather else wish.amount is None

@@ -1,105 +1,88 @@
-"""From a wish to conditions: words, the clock, and what stays as the parent has it.
+"""From a wish to conditions: what it changes, and what stays as the parent has it.
 
-What a wish does not say stays. But numbers that were measured under another weather or at another
-hour no longer hold, and become unknown where nobody asks for them.
+What a wish does not say stays. But numbers that were measured under another weather, at another
+hour or of another amount no longer hold, and become unknown where nobody asks for them.
 """
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from parhelion.generators._trained import cells
+from parhelion.generators._wish_words import TAKEN
 from parhelion.generators._wishes import Wish
 from parhelion.pipeline.conditions import (
     PHYSICS,
     Conditions,
     Event,
+    Ground,
     TimeOfDay,
     Weather,
-    time_of_day,
 )
 from parhelion.pipeline.contracts import FrameKey
 
-HOUR, NUMBER = "<hour>", "<number>"  # words that stand for figures
 MEASURES = {Weather.RAINING: "rain_mm_h", Weather.FOGGY: "visibility_m"}  # of light and heavy
 
-_NAMED_HOURS = {"noon": 12.0, "midday": 12.0, "midnight": 0.0}
-_CLOCK = re.compile(
-    r"\b(?P<h>\d{1,2})(?::(?P<m>[0-5]\d))?\s*(?P<half>[ap]\.?m\b\.?)?(?P<mark>o'?clock|h\b)?"
-)
-_WORD = re.compile(r"<\w+>|[^\W\d_]+(?:['-][^\W\d_]+)*|\d+")
+
+def settled(wish: Wish, weather: Weather) -> Wish:
+    """The wish of a parent under that weather, with what is left where something is taken away.
+
+    A weather that has nothing of that stays; one that is unknown may have it.
+    """
+    if wish.without is None or wish.weather is not None:
+        return wish._replace(without=None)
+    taken = TAKEN[wish.without]
+    has = Conditions(weather=weather).sky_kind in (*taken.kinds, "unknown")
+    return wish._replace(weather=taken.leaves if has else None, without=None)
 
 
-class Sentence(NamedTuple):
-    """A text as it is read."""
+def unshown(
+    wish: Wish, weathers: Mapping[str, int], amounts: Mapping[str, tuple[float, float]]
+) -> str | None:
+    """What of a wish no training frame shows, in a sentence; arguments as those of `asked`.
 
-    words: tuple[str, ...]  # lower case; figures as HOUR or NUMBER
-    hour: float | None  # that the clock says
-
-
-def sentence(text: str) -> Sentence:
-    """Words and hour of a text; a second hour is a number like any other."""
-    hours: list[float] = []
-
-    def told(hour: float | None, written: str) -> str:
-        if hour is None or hours:
-            return f" {NUMBER if any(c.isdigit() for c in written) else written} "
-        hours.append(hour)
-        return f" {HOUR} "
-
-    plain = text.lower().replace("’", "'")
-    plain = _CLOCK.sub(lambda found: told(_on_the_clock(found), found[0]), plain)
-    names = r"\b(?:" + "|".join(_NAMED_HOURS) + r")\b"
-    plain = re.sub(names, lambda found: told(_NAMED_HOURS[found[0]], found[0]), plain)
-    return Sentence(tuple(_WORD.findall(plain)), hours[0] if hours else None)
-
-
-def _on_the_clock(found: re.Match[str]) -> float | None:
-    """Hours of a day in 0..24 that `found` says; None where it is no time of day."""
-    if not (found["m"] or found["half"] or found["mark"]):
+    None where they show all of it, and where they show nothing of its kind.
+    """
+    if wish.weather is None:
         return None
-    hour, minute = int(found["h"]), int(found["m"] or 0)
-    if found["half"]:
-        if not 1 <= hour <= 12:
-            return None
-        hour = hour % 12 + (12 if found["half"][0] == "p" else 0)
-    return hour + minute / 60 if hour < 24 else None
-
-
-def with_hour(wish: Wish, hour: float | None) -> Wish | None:
-    """The wish at that hour; None where its words say another time of day."""
-    if hour is None:
-        return wish
-    for then in (hour, hour + 12):  # "at 9 o'clock in the evening"
-        if then < 24 and wish.time in (None, time_of_day(then)):
-            return wish._replace(time=time_of_day(then), hour=then)
-    return None
+    found = nearest(wish.weather, weathers)
+    kind = Conditions(weather=wish.weather).sky_kind
+    if found is None:
+        ground = Conditions(weather=wish.weather).traits.ground
+        return f"has learnt no {wish.weather}, and no other {kind} sky over {ground} ground"
+    if wish.amount is None or found.value not in weathers or found.value in amounts:
+        return None
+    if found not in MEASURES:
+        return f"knows light and heavy of {' and '.join(MEASURES)} alone, wanted {found}"
+    return (
+        f"cannot tell light {kind} from heavy, wanted {wish.amount} {kind}: no training frame of "
+        f"{found} states its {MEASURES[found]}"
+    )
 
 
 def asked(
     wish: Wish, weathers: Mapping[str, int], amounts: Mapping[str, tuple[float, float]]
 ) -> Conditions:
-    """What a wish says, as conditions of which the rest is unknown.
+    """What a settled wish says, as conditions of which the rest is unknown.
 
     `weathers`: frames that were learnt of each; one that is too rare becomes its nearest.
     `amounts`: of each weather what counts as light and as heavy, in the unit of `MEASURES`.
     """
     said: dict[str, Any] = {}
     if wish.weather is not None:
-        said["weather"] = weather = nearest(wish.weather, weathers)
-        if wish.amount and weather in MEASURES and weather.value in amounts:
+        said["weather"] = weather = nearest(wish.weather, weathers) or wish.weather
+        if wish.amount and weather.value in amounts:
             said[MEASURES[weather]] = amounts[weather.value][wish.amount == "heavy"]
     if wish.time is not None:
         said |= {"time_of_day": wish.time, "hour": wish.hour}
     return Conditions(**said)
 
 
-def nearest(weather: Weather, weathers: Mapping[str, int]) -> Weather:
+def nearest(weather: Weather, weathers: Mapping[str, int]) -> Weather | None:
     """The weather itself, or that of the same kind which shares most traits with it and was
-    learnt; where there is none, itself.
+    learnt; where there is none, itself. None where those of its kind lack its wet or snowy ground.
     """
     wanted = Conditions(weather=weather)
     alike = [
@@ -109,7 +92,13 @@ def nearest(weather: Weather, weathers: Mapping[str, int]) -> Weather:
     ]
     if weather.value in weathers or not alike:
         return weather
-    return max(alike, key=lambda one: (*one[:2], one[2].weather.value))[2].weather
+    ground = wanted.traits.ground
+    whole = [one for one in alike if ground in (Ground.DRY, one[2].traits.ground)]
+    return max(whole, key=_likeness)[2].weather if whole else None
+
+
+def _likeness(one: tuple[int, int, Conditions]) -> tuple[int, int, str]:
+    return one[0], one[1], one[2].weather.value
 
 
 def measured(keys: Iterable[FrameKey]) -> dict[str, tuple[float, float]]:
@@ -154,16 +143,17 @@ def could_be(conditions: Conditions, seen: Iterable[str], *, anew: bool, open_: 
 
 
 def kept(asked: Conditions, parent: Conditions) -> Conditions:
-    """What is `asked`, and for the rest what the parent has; where weather or time change, only
-    numbers that are asked for.
+    """What is `asked`, and for the rest what the parent has; where weather, time or a number
+    change, only numbers and native words that are asked for.
     """
     numbers = {n: v for n in sorted(PHYSICS) if (v := getattr(asked, n)) is not None}
     weather = parent.weather if asked.weather is Weather.UNKNOWN else asked.weather
     time, hour = parent.time_of_day, parent.hour
     if asked.hour is not None or asked.time_of_day not in (TimeOfDay.UNKNOWN, time):
         time, hour = asked.time_of_day, asked.hour
-    if (weather, time, hour) == (parent.weather, parent.time_of_day, parent.hour):
-        return parent.model_copy(update={**numbers, "event": _event(asked, parent)})
+    same = (weather, time, hour) == (parent.weather, parent.time_of_day, parent.hour)
+    if same and all(getattr(parent, n) == v for n, v in numbers.items()):
+        return parent.model_copy(update={"event": _event(asked, parent)})
     return Conditions(
         weather=weather,
         time_of_day=time,

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 from parhelion.pipeline.conditions import TimeOfDay, Weather
 
 Amount = Literal["light", "heavy"]
+Gone = Literal["rain", "snow", "fog", "clouds", "sun", "bad weather"]
 
 
 class Sky(NamedTuple):
@@ -20,6 +21,11 @@ class Sky(NamedTuple):
     amount: Amount | None = None
     time: TimeOfDay | None = None  # that goes without saying
 
+    @property
+    def bare(self) -> tuple[str, ...]:
+        """Nouns that "the" goes before."""
+        return tuple(noun for noun in self.nouns if " " not in noun)
+
 
 class Time(NamedTuple):
     """What one time of day is called."""
@@ -31,6 +37,16 @@ class Time(NamedTuple):
     bare: tuple[str, ...]  # nouns that an adjective goes before
 
 
+class Taken(NamedTuple):
+    """What is called that a wish can take away, and where that is."""
+
+    kinds: tuple[str, ...]  # of sky (`Conditions.sky_kind`), that have it
+    nouns: tuple[str, ...]
+    adjectives: tuple[str, ...] = ()
+    falling: tuple[str, ...] = ()  # what stops
+    leaves: Weather = Weather.CLEAR
+
+
 SKIES = (
     Sky(
         Weather.CLEAR,
@@ -40,7 +56,7 @@ SKIES = (
     ),
     Sky(
         Weather.CLEAR,
-        ("sunshine", "bright sunshine", "sun", "sunny weather", "sunlight"),
+        ("sunshine", "bright sunshine", "sun", "sunny weather", "sunlight", "more sun"),
         ("sunny", "bright and sunny"),
         ("the sun is shining", "it is sunny", "the sun shines"),
         time=TimeOfDay.DAY,
@@ -53,7 +69,7 @@ SKIES = (
     ),
     Sky(
         Weather.OVERCAST,
-        ("overcast weather", "an overcast sky", "a grey sky", "a gray sky"),
+        ("overcast weather", "an overcast sky", "a grey sky", "a gray sky", "more clouds"),
         ("overcast",),
         ("the sky is overcast", "the sky is grey"),
     ),
@@ -65,16 +81,16 @@ SKIES = (
     ),
     Sky(
         Weather.FOGGY,
-        ("thick fog", "dense fog", "heavy fog", "very thick fog"),
-        ("very foggy", "densely foggy"),
-        ("the fog is thick", "there is dense fog"),
+        ("thick fog", "dense fog", "heavy fog", "very thick fog", "more fog", "a lot of fog"),
+        ("very foggy", "densely foggy", "foggier", "more foggy"),
+        ("the fog is thick", "there is dense fog", "there is more fog", "the fog is thicker"),
         "heavy",
     ),
     Sky(
         Weather.FOGGY,
-        ("light fog", "thin fog", "a light mist", "a little fog"),
-        ("slightly foggy", "a bit misty"),
-        ("the fog is thin", "there is a little fog"),
+        ("light fog", "thin fog", "a light mist", "a little fog", "less fog", "a bit less fog"),
+        ("slightly foggy", "a bit misty", "less foggy"),
+        ("the fog is thin", "there is a little fog", "there is less fog", "the fog is thinner"),
         "light",
     ),
     Sky(
@@ -91,16 +107,28 @@ SKIES = (
     ),
     Sky(
         Weather.RAINING,
-        ("light rain", "a drizzle", "drizzle", "a little rain", "gentle rain", "a light shower"),
-        ("drizzly", "slightly rainy"),
-        ("it is drizzling", "a light rain is falling", "it rains a little"),
+        (
+            *("light rain", "a drizzle", "drizzle", "a little rain", "gentle rain"),
+            *("a light shower", "less rain", "a bit less rain"),
+        ),
+        ("drizzly", "slightly rainy", "less rainy"),
+        (
+            *("it is drizzling", "a light rain is falling", "it rains a little"),
+            *("it is raining less", "there is less rain"),
+        ),
         "light",
     ),
     Sky(
         Weather.RAINING,
-        ("heavy rain", "a downpour", "pouring rain", "strong rain", "torrential rain"),
-        ("very rainy", "pouring"),
-        ("it is pouring", "it is raining hard", "it is raining heavily", "heavy rain is falling"),
+        (
+            *("heavy rain", "a downpour", "pouring rain", "strong rain", "torrential rain"),
+            *("more rain", "a lot of rain"),
+        ),
+        ("very rainy", "pouring", "rainier", "more rainy"),
+        (
+            *("it is pouring", "it is raining hard", "it is raining heavily"),
+            *("heavy rain is falling", "it is raining harder", "there is more rain"),
+        ),
         "heavy",
     ),
     Sky(
@@ -123,14 +151,14 @@ SKIES = (
     ),
     Sky(
         Weather.SNOWLIGHT,
-        ("light snow", "a little snow", "a few snowflakes", "gentle snow"),
-        ("slightly snowy",),
+        ("light snow", "a little snow", "a few snowflakes", "gentle snow", "less snow"),
+        ("slightly snowy", "less snowy"),
         ("it is snowing a little", "a light snow is falling"),
     ),
     Sky(
         Weather.BLIZZARD,
-        ("a blizzard", "a snowstorm", "heavy snow", "heavy snowfall"),
-        ("very snowy",),
+        ("a blizzard", "a snowstorm", "heavy snow", "heavy snowfall", "more snow"),
+        ("very snowy", "snowier", "more snowy"),
         ("it is snowing hard", "it is snowing heavily", "heavy snow is falling"),
     ),
     Sky(
@@ -179,8 +207,32 @@ TIMES = (
     ),
 )
 
-# What can be taken away, which leaves a clear sky.
-TAKEN = ("rain", "snow", "fog", "mist", "clouds", "storm", "haze", "bad weather", "drizzle")
+TAKEN: dict[Gone, Taken] = {
+    "rain": Taken(
+        ("rain",),
+        ("rain", "drizzle", "rainfall", "downpour", "storm", "thunderstorm"),
+        ("raining", "rainy", "stormy", "drizzling"),
+        ("raining", "drizzling", "pouring"),
+    ),
+    "snow": Taken(
+        ("snow",),
+        ("snow", "snowfall", "snowflakes", "snowstorm", "blizzard"),
+        ("snowing", "snowy"),
+        ("snowing",),
+    ),
+    "fog": Taken(("fog", "haze"), ("fog", "mist", "haze"), ("foggy", "misty", "hazy")),
+    "clouds": Taken(("cloudy", "overcast"), ("clouds",), ("cloudy", "overcast")),
+    "sun": Taken(
+        ("clear", "cloudy"),
+        ("sun", "sunshine", "sunlight"),
+        ("sunny",),
+        leaves=Weather.OVERCAST,
+    ),
+    "bad weather": Taken(
+        ("rain", "snow", "fog", "haze", "overcast", "cloudy"),
+        ("bad weather", "awful weather", "precipitation"),
+    ),
+}
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -251,6 +303,7 @@ PLACES = _words(
     """
 )
 PAINTERS = _words("picasso monet rembrandt dali warhol vermeer hokusai banksy turner klimt disney")
+WATCHES = _words("describe photograph count explain measure paint hear taste predict film sell")
 OTHER_DEEDS = _sentences(
     """
     rotate the picture by ten degrees; crop the image; zoom in; zoom out; flip it horizontally

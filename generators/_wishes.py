@@ -18,6 +18,7 @@ from parhelion.generators._wish_forms import (
     IMPERATIVE,
     IT,
     REFUSED,
+    SAME_TIME,
     VERBS,
 )
 from parhelion.generators._wish_words import (
@@ -32,16 +33,24 @@ from parhelion.generators._wish_words import (
     TAKEN,
     THINGS,
     TIMES,
+    WATCHES,
     Amount,
+    Gone,
     Sky,
     Time,
 )
-from parhelion.pipeline.conditions import TimeOfDay, Weather, time_of_day
+from parhelion.pipeline.conditions import Conditions, TimeOfDay, Weather, time_of_day
 
 GRANTABLE = 0.55  # of the phrases
 STRANGE_VERB, STRANGE_THING = 0.2, 0.35  # of verbs and of things, that are no words at all
 ADORNED = 0.25  # of phrases with a word of courtesy before, and of those with one behind
 NUMBERED = 0.25  # of moments that are told by the clock
+
+SLOT = re.compile(r"{(\w+)}")
+OF_SKY = {"sky", "bare", "sky_adjective", "sky_clause", "both"}  # slots that say a weather
+OF_TIME = {"time", "at", "hour", "time_clause", "both"}
+OF_GONE = {"gone", "gone_adjective", "gone_falling"}
+LESS = {"remove", "stop", "vanish"}  # slots of verbs that take away
 
 # Of syllables
 ONSETS = (*"bcdfghjklmnprstvwz", "st", "tr", "ch", "pl", "gr", "sh")
@@ -58,6 +67,7 @@ class Wish(NamedTuple):
     time: TimeOfDay | None = None
     amount: Amount | None = None  # of rain or fog
     hour: float | None = None  # on the clock
+    without: Gone | None = None  # what goes, if the parent has it; where no weather is asked for
 
 
 class Phrase(NamedTuple):
@@ -67,6 +77,13 @@ class Phrase(NamedTuple):
     wish: Wish | None  # None: it asks for what weather and hour are not
     form: str  # the pattern that it has
     verbs: tuple[str, ...] = ()
+
+
+class Lexicon(NamedTuple):
+    """The words that a reader knows; stored with it, so that it outlives a change of the lists."""
+
+    words: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()  # of these, those that alone name a weather or a time of day
 
 
 class Grammar:
@@ -85,14 +102,15 @@ class Grammar:
             raise ValueError("held_out leaves a slot without a word: hold out fewer")
 
     @property
-    def lexicon(self) -> tuple[str, ...]:
+    def lexicon(self) -> Lexicon:
         """The words of what can be granted, and those around what cannot; no thing, no place."""
-        rows = [*SKIES, *TIMES]
-        said = [text for row in rows for part in row if isinstance(part, tuple) for text in part]
-        said += [verb for verbs in self.verbs.values() for verb in verbs]
-        said += [re.sub(r"{\w+}", " ", form) for form in (*self.forms, *REFUSED)]
-        said += ["a", "an", *TAKEN, *IT, *BEFORE, *AFTER]
-        return tuple(sorted({word for text in said for word in text.split()}))
+        rows = [*SKIES, *TIMES, *TAKEN.values()]
+        called = [text for row in rows for part in row if isinstance(part, tuple) for text in part]
+        said = [verb for verbs in self.verbs.values() for verb in verbs]
+        said += [SLOT.sub(" ", form) for form in (*self.forms, *REFUSED)]
+        said += ["a", "an", *IT, *BEFORE, *AFTER, *called]
+        words = {word for text in said for word in text.split()}
+        return Lexicon(tuple(sorted(words)), tuple(sorted(words & {*called})))
 
     def phrases(self, n: int, random: np.random.Generator, strange: bool = True) -> list[Phrase]:
         """N phrases, some of which no weather and no hour can grant.
@@ -134,33 +152,60 @@ class _Sentence:
 
     def _wish(self, form: str) -> tuple[str, Wish]:
         """The form in words, and what these ask for."""
-        slots = set(re.findall(r"{(\w+)}", form))
-        timed = bool(slots & {"time", "at", "time_clause", "both"})
-        sky = self.one([sky for sky in SKIES if not (timed and sky.time)])
-        time = self.one(TIMES)
-        weather, amount = sky.weather, sky.amount
-        wish = Wish(time=time.time if timed else None)
+        slots = set(SLOT.findall(form))
+        timed = bool(slots & OF_TIME)
+        sky = self._sky(form, timed, "bare" in slots)
+        time, (clock, hour) = self.one(TIMES), self._clock()
         moment = self.one(time.moments)
-        if "at" in slots and self.random.random() < NUMBERED:
-            moment, hour = self._clock()
-            wish = Wish(time=time_of_day(hour), hour=hour)
-        if slots & {"sky", "sky_adjective", "sky_clause", "both"}:
-            wish = wish._replace(weather=weather, amount=amount, time=wish.time or sky.time)
-        elif "dry" in slots:
-            wish = wish._replace(weather=Weather.CLEAR)
-        filled = self._filled(form, self._slots_of_wishes(sky, time, moment))
-        return filled, wish
+        wish = Wish(time=time.time if timed else None)
+        if "hour" in slots or ("at" in slots and self.random.random() < NUMBERED):
+            moment, wish = f"at {clock}", Wish(time=time_of_day(hour), hour=hour)
+        gone = self._gone(slots, sky)
+        if slots & OF_SKY:
+            implied = None if form in SAME_TIME else sky.time
+            wish = wish._replace(weather=sky.weather, amount=sky.amount, time=wish.time or implied)
+        elif slots & OF_GONE:
+            wish = wish._replace(without=gone)
+        words = self._slots_of_wishes(sky, time, moment, gone) | {"hour": lambda: clock}
+        return self._filled(form, words), wish
 
-    def _slots_of_wishes(self, sky: Sky, time: Time, moment: str) -> dict[str, Callable[[], str]]:
+    def _sky(self, form: str, timed: bool, bare: bool) -> Sky:
+        """One that does not gainsay the time; where that is to stay, often one that implies it."""
+        if form in SAME_TIME and self.random.random() < 0.5:
+            return self.one([sky for sky in SKIES if sky.time])
+        fits = [sky for sky in SKIES if not (timed and sky.time) and (sky.bare or not bare)]
+        return self.one(fits)
+
+    def _gone(self, slots: set[str], sky: Sky) -> Gone:
+        """What goes, of which all these slots can be told; none that the sky has."""
+        kind = Conditions(weather=sky.weather).sky_kind
+        fits = [
+            gone
+            for gone, taken in TAKEN.items()
+            if not (slots & {"other", "other_adjective"} and kind in taken.kinds)
+            and (taken.adjectives or not slots & {"gone_adjective", "other_adjective"})
+            and (taken.falling or "gone_falling" not in slots)
+        ]
+        return self.one(fits)
+
+    def _slots_of_wishes(
+        self, sky: Sky, time: Time, moment: str, gone: Gone
+    ) -> dict[str, Callable[[], str]]:
+        taken = TAKEN[gone]
         return {
             "sky": lambda: self.one(sky.nouns),
+            "bare": lambda: self.one(sky.bare),
             "sky_adjective": lambda: self.one(sky.adjectives),
             "sky_clause": lambda: self.one(sky.clauses),
             "time": lambda: self.one(time.nouns),
             "at": lambda: moment,
             "time_clause": lambda: self.one(time.clauses),
             "both": lambda: _with_article(f"{self.one(sky.adjectives)} {self.one(time.bare)}"),
-            "dry": lambda: self.one(TAKEN),
+            "gone": lambda: self.one(taken.nouns),
+            "other": lambda: self.one(taken.nouns),
+            "other_adjective": lambda: self.one(taken.adjectives),
+            "gone_adjective": lambda: self.one(taken.adjectives),
+            "gone_falling": lambda: self.one(taken.falling),
         }
 
     def _slots_of_refusals(self) -> dict[str, Callable[[], str]]:
@@ -177,20 +222,23 @@ class _Sentence:
             "granted_adjective": lambda: self.one(self.one(SKIES).adjectives),
             "granted_deed": lambda: self._wish(self.one(self.grammar.deeds))[0],
             "at": lambda: self.one(self.one(TIMES).moments),
+            "gone": lambda: self.one(self.one(tuple(TAKEN.values())).nouns),
+            "watch": lambda: self._strange_or(WATCHES),
+            "daytime": lambda: self.one(self.one(TIMES).bare),
         }
 
     def _filled(self, form: str, slots: dict[str, Callable[[], str]]) -> str:
         def word(found: re.Match[str]) -> str:
             slot = found.group(1)
             if slot in self.grammar.verbs:
-                return self._verb(slot)
+                return self._verb(slot, strange=slot not in LESS and "{bare}" not in form)
             return self.one(IT) if slot == "it" else slots[slot]()
 
-        return re.sub(r"{(\w+)}", word, form)
+        return SLOT.sub(word, form)
 
-    def _verb(self, slot: str) -> str:
-        # A strange verb asks for more of what it goes with, never for less.
-        if self.strange and slot != "remove" and self.random.random() < STRANGE_VERB:
+    def _verb(self, slot: str, strange: bool) -> str:
+        # A strange verb asks for more of what it goes with; of "the rain" it may ask for less.
+        if self.strange and strange and self.random.random() < STRANGE_VERB:
             return self._pseudo_word()
         self.verbs.append(self.one(self.grammar.verbs[slot]))
         return self.verbs[-1]
@@ -205,10 +253,10 @@ class _Sentence:
         return "".join(self.one(part) for part in parts)
 
     def _clock(self) -> tuple[str, float]:
-        """A moment by the clock, and its hour."""
+        """What the clock says, and its hour."""
         hour, minute = int(self.random.integers(24)), self.one((0, 0, 15, 30))
         half = f"{hour % 12 or 12}{f':{minute:02d}' if minute else ''}"
-        said = self.one((f"at {hour:02d}:{minute:02d}", f"at {half} {'ap'[hour >= 12]}m"))
+        said = self.one((f"{hour:02d}:{minute:02d}", f"{half} {'ap'[hour >= 12]}m"))
         return said, hour + minute / 60
 
     def _two_skies(self) -> tuple[str, str]:

@@ -17,8 +17,8 @@ from parhelion.generators._denoiser_config import SeenFrames
 from parhelion.generators._settings import AboveZero, Positive, Share
 from parhelion.generators._trained import Drawn, Fitted, Learner, Seen, TrainedConfig
 from parhelion.generators._twins import Twins
-from parhelion.generators._understanding import asked, could_be, kept
-from parhelion.generators._wishes import Grammar
+from parhelion.generators._understanding import asked, could_be, kept, settled, unshown
+from parhelion.generators._wishes import Grammar, Lexicon
 from parhelion.generators.ddpm import Ddpm, DdpmConfig
 from parhelion.pipeline.conditions import Conditions, Weather
 from parhelion.pipeline.contracts import (
@@ -48,7 +48,7 @@ class InstructConfig(DdpmConfig):
     """How wishes are read and weighed; and the settings of the `ddpm` that draws."""
 
     # Reading
-    reading_steps: Positive = 1000  # of the text encoder, before all others; seconds
+    reading_steps: Positive = 1500  # of the text encoder, before all others; seconds
     reading_batch: Positive = 64  # sentences
     reading_rate: AboveZero = 3e-3  # AdamW, evenly down to nothing
     held_out: tuple[str, ...] = ()  # verbs and sentence forms (`_wish_forms`) that it never reads
@@ -92,6 +92,7 @@ class SeenEdits(SeenFrames):
 
     weathers: dict[str, int] = {}  # frames of each
     amounts: dict[str, tuple[float, float]] = {}  # of each weather that is light, and heavy
+    lexicon: Lexicon = Lexicon()  # that the reader was taught
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -113,7 +114,7 @@ class Instruct(Ddpm):
     """
 
     NAME: ClassVar[str] = "instruct"
-    VERSION: ClassVar[str] = "2"
+    VERSION: ClassVar[str] = "3"
     Config: ClassVar[type[TrainedConfig]] = InstructConfig
     seen_as: ClassVar[type[Seen]] = SeenEdits
 
@@ -153,6 +154,9 @@ class Instruct(Ddpm):
             )
         needed = self.config.min_frames_per_cell
         enough = {weather: n for weather, n in seen.weathers.items() if n >= needed}
+        wish = settled(wish, conditions.weather)
+        if lacking := unshown(wish, enough, seen.amounts):
+            raise CannotHonour(f"{self.NAME} {lacking}: {self._offer()}")
         wanted = kept(asked(wish, enough, seen.amounts), conditions)
         if refused := self.refusal(wanted):
             raise CannotHonour(refused)
