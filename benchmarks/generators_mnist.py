@@ -45,8 +45,8 @@ PICTURE = ROOT / "docs" / "generators_mnist.png"
 
 # Settings of each model, and its bar in percent. Trials were judged by test digits in part: `pca`'s
 # sizes of code (its default stayed), `vae`'s prior (three looks), `gan`'s number of steps (two),
-# `ddpm`'s noise levels (by 400 digits) and guidance and steps (two looks each, the first stayed). All
-# was chosen on training digits.
+# `ddpm`'s noise levels (by 400 digits), guidance and steps (two looks each, the first stayed). All
+# else was chosen on training digits.
 SETTINGS: dict[str, dict[str, Any]] = {
     "pca": {},
     "vae": {"steps": 5000},
