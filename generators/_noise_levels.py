@@ -17,8 +17,9 @@ and the spread n of noise sigma in it,
     c_skip = s^2 / (s^2 + n^2)    c_in = sqrt(c_skip) / sigma_data    c_out^2 = sum of c_skip n^2
 
 which is the same reasoning (their appendix B.6) for a skip that may differ between bands, and with
-a single band is table 1. An untrained network is then the best linear denoiser of such pictures,
-what F sees keeps the spectrum of pictures at every level, and F has only to say what no line knows.
+a single band is table 1. An untrained network is then a good linear denoiser, what F sees keeps the
+spectrum of pictures at every level, and F has only to say what no line knows. As bands overlap, the
+task of F keeps to unit variance within a tenth, and what it sees within a third.
 
 Legend: N = batch, K = bands.
 """

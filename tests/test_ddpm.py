@@ -104,7 +104,7 @@ def test_crops_and_their_planes_show_the_same_window() -> None:
         assert len(pairs) == len({c for c, _ in pairs}) == len({v for _, v in pairs})
 
 
-def test_an_untrained_network_is_the_best_linear_denoiser() -> None:
+def test_an_untrained_network_is_a_linear_denoiser() -> None:
     step = step_of(DIGITS)
     x, sigma = torch.randn(3, 1, 16, 16), torch.tensor([0.01, 0.5, 20.0])
     known = step.told(step.crops.batch(3, rng(2)))

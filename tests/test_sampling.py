@@ -144,32 +144,45 @@ def test_scales_of_a_single_band_are_those_of_table_1() -> None:
     assert at_ends.tolist() == pytest.approx([0, 1000])
 
 
-def test_scales_keep_input_and_task_at_unit_variance_and_the_task_small() -> None:
-    """Karras et al. 2022, equations 114 to 131, for pictures that are mostly large shapes."""
-    generator, K, spread = torch.Generator().manual_seed(5), 4, torch.tensor([0.02, 0.05, 0.1, 0.4])
-    white = torch.randn(9, 3, 256, 256, generator=generator)
-    clean = joined(split(white, K), (spread / noise_shares(K).sqrt()).expand(9, K))
+def test_scales_keep_input_and_task_near_unit_variance_and_the_task_small() -> None:
+    """Karras et al. 2022, equations 114 to 131, for pictures whose amplitude falls as 1 / f."""
+    generator, K = torch.Generator().manual_seed(5), 5
+    clean = 0.5 * one_over_f(9, 256, generator)
+    spread = spreads(clean, K)
     sigma = torch.logspace(-2, 1.5, 9)
     noise = torch.randn(clean.shape, generator=generator)
     bands = split(clean + sigma[:, None, None, None] * noise, K)
     c = scales(sigma, spread)
-    torch.testing.assert_close(spreads(clean, K), spread, rtol=0.02, atol=0)
     seen = joined(bands, c.into).flatten(1)
     task = (clean - joined(bands, c.skip)).flatten(1)
-    torch.testing.assert_close(seen.std(dim=1), torch.ones(9), rtol=0.03, atol=0)
-    torch.testing.assert_close(task.std(dim=1), c.out, rtol=0.03, atol=0)
-    assert (c.out < scales(sigma, spread.norm()[None]).out).all()  # than any single number would
+    torch.testing.assert_close(seen.std(dim=1), torch.ones(9), rtol=0.35, atol=0)
+    torch.testing.assert_close(task.std(dim=1), c.out, rtol=0.1, atol=0)
+    single = scales(sigma, clean.square().mean().sqrt()[None])
+    left = task.std(dim=1) / single.out  # of what the best single number leaves
+    assert (left < 1.01).all()
+    assert left.min() < 0.75
 
 
-def test_bands_add_up_to_the_picture_and_their_squares_to_its_own() -> None:
+def one_over_f(n: int, side: int, generator: torch.Generator) -> Tensor:
+    """Pictures (n, 1, side, side) of unit spread with the spectrum of natural ones."""
+    white = torch.fft.rfft2(torch.randn(n, 1, side, side, generator=generator))
+    f = torch.hypot(torch.fft.fftfreq(side)[:, None], torch.fft.rfftfreq(side))
+    x = torch.fft.irfft2(white / f.clamp(min=1 / side))
+    return x / x.std()
+
+
+def test_bands_add_up_to_the_picture() -> None:
     x = torch.randn(2, 3, 24, 40, generator=torch.Generator().manual_seed(6))
     bands = split(x, 4)
     assert [band.shape[2:] for band in bands] == [(24, 40), (12, 20), (6, 10), (3, 5)]
     torch.testing.assert_close(joined(bands, torch.ones(2, 4)), x)
-    torch.testing.assert_close(spreads(x, 4).square().sum(), x.square().mean())
-    assert float(noise_shares(4).sum()) == pytest.approx(1)
-    flat = torch.kron(torch.randn(1, 1, 3, 5), torch.ones(8, 8))
-    assert spreads(flat, 4)[:3].tolist() == pytest.approx([0, 0, 0], abs=1e-6)
+    smooth = torch.linspace(-1, 1, 64)[:, None] * torch.ones(1, 1, 64, 64)
+    assert spreads(smooth, 4)[0] < 0.01 * spreads(smooth, 4)[3]
+
+
+def test_bands_of_noise_have_the_variances_that_are_said() -> None:
+    white = torch.randn(4, 3, 256, 256, generator=torch.Generator().manual_seed(8))
+    torch.testing.assert_close(spreads(white, 4).square(), noise_shares(4), rtol=0.03, atol=0)
 
 
 def test_uncertainty_learns_the_mean_loss_of_every_level_and_evens_them() -> None:
