@@ -22,7 +22,6 @@ SETTINGS = DdpmConfig(
     multiples=(1, 2, 3, 4),
     steps=6000,  # some 50 CPU minutes
     batch_size=6,
-    learning_rate=5e-4,
     mean_log_level=-0.4,  # wide frames drown later than small ones
     log_level_spread=1.8,
     checkpoint_every=500,

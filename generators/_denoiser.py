@@ -6,6 +6,12 @@ picture. Told nothing it is D(x; sigma), which guidance needs (Ho and Salimans 2
 `patch` pixels are put behind each other first, after Hoogeboom, Heek, Salimans 2023 (section 3.2):
 most of the time goes where pictures are large.
 
+Nothing in the loss holds the size of what passes between the blocks, as each normalises what it
+reads: there it grew until numbers of 1e11 went through the network, in which all that was told was
+lost. So, after Karras et al. 2024 (EDM2), every block gives back unit size, filters are no longer
+than 1, and there are no biases: at unit size these made the smallest layers say the same of every
+picture, as attention did too, which is left to be asked for.
+
 Legend: N = batch, C = channels of a picture, B = of what stands beside it, H, W = pixels, Y =
 entries of a y vector, E = of the embedding.
 """
@@ -15,6 +21,10 @@ from typing import Any, NamedTuple
 
 import torch
 from diffusers import UNet2DModel
+from diffusers.models.attention_processor import Attention
+from diffusers.models.downsampling import Downsample2D
+from diffusers.models.resnet import ResnetBlock2D
+from diffusers.models.upsampling import Upsample2D
 from torch import Tensor, nn
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
@@ -28,6 +38,8 @@ READ = 4  # channels that what stands beside a pixel is read into
 SAID = 5  # channels in which squares speak of a pixel, besides those of the picture
 FINE = 24  # channels at full size
 FREE = ("conv_out.weight", "refine.draw.weight", "refine.tell.weight")  # filters of any norm
+STREAM = (Downsample2D, Upsample2D, ResnetBlock2D, Attention)  # what a U-Net is a chain of
+TINY = 1e-4  # beside a norm that is divided by
 
 
 class Told(NamedTuple):
@@ -102,19 +114,14 @@ class Denoiser(nn.Module):
             resnet_time_scale_shift="scale_shift",
             class_embed_type="identity",
         )
+        held_in_size(self.unet)
         for parameter in self.unet.get_submodule("conv_out").parameters():
             nn.init.zeros_(parameter)
         self.refine = Refine(channels, channels + SAID, FINE)
 
     @torch.no_grad()
     def shorten(self) -> None:
-        """Shortens filters whose norm is above 1, after every update; those that draw stay free.
-
-        What goes around the residual blocks meets no normalisation, and its filters grow without a
-        loss that could hold them, until nothing told comes through (Karras et al. 2024, EDM2, found
-        the same). This slows it and does not end it: at a rate of 1e-3 the conditions of streets
-        were lost after 1,200 steps, with it after 2,500. `_health` sees that.
-        """
+        """Shortens filters whose norm is above 1; after every update. Those that draw stay free."""
         for name, parameter in self.named_parameters():
             if parameter.ndim > 1 and not name.endswith(FREE):
                 norm = parameter.flatten(1).norm(dim=1).clamp(min=1)
@@ -138,6 +145,25 @@ class Denoiser(nn.Module):
         F = said[:, : self.channels] + self.refine(noisy, said, c.noise)
         drawn: Tensor = joined(bands, c.skip) + _over(c.out) * F.float()
         return drawn
+
+
+def held_in_size(unet: nn.Module) -> None:
+    """Takes constants from a U-Net but from its end, and lets every block give back unit size."""
+    for name, module in unet.named_modules():
+        if isinstance(module, STREAM):
+            module.register_forward_hook(at_unit_size)
+        if isinstance(module, nn.Conv2d) and name != "conv_out":
+            module.register_parameter("bias", None)
+        if isinstance(module, nn.GroupNorm) and name != "conv_norm_out":
+            module.register_parameter("weight", None)
+            module.register_parameter("bias", None)
+
+
+def at_unit_size(module: nn.Module, inputs: object, x: Tensor) -> Tensor:
+    """X (N, C, h, w) with a root mean square of 1 in every picture; a forward hook."""
+    norm = torch.linalg.vector_norm(x, dim=(1, 2, 3), keepdim=True, dtype=torch.float32)
+    at_size: Tensor = x * (x[0].numel() ** 0.5 / (norm + TINY)).to(x.dtype)
+    return at_size
 
 
 def _over(c: Tensor) -> Tensor:

@@ -26,7 +26,7 @@ class DenoiserConfig(GradientConfig):
     width: Positive = 64  # channels at its full size; a multiple of 8
     multiples: tuple[Positive, ...] = (1, 2, 2)  # of the width; each further one halves the size
     depth: Positive = 1  # residual blocks at every size
-    attention: bool = True  # at the smallest size
+    attention: bool = False  # at the smallest size
 
     # Training
     steps: Positive = 2000

@@ -16,7 +16,7 @@ from parhelion.generators._bands import joined, split
 from parhelion.generators._conditioning import PLANES
 from parhelion.generators._ddpm_bound import nats, prior, reconstruction
 from parhelion.generators._ddpm_step import DdpmStep, layers_of
-from parhelion.generators._denoiser import FREE, Told, told
+from parhelion.generators._denoiser import FREE, STREAM, Told, at_unit_size, told
 from parhelion.generators._guidance import between, guided_by, mixed
 from parhelion.generators._noise_levels import SMALLEST, scales
 from parhelion.generators._refine import Refine
@@ -152,6 +152,29 @@ def test_filters_stay_short_whatever_the_rate() -> None:
     assert 0 < len(longest) < len(norms)
     assert max(longest.values()) == pytest.approx(1, abs=1e-5)  # free ones are longer by now
     assert max(float(norm.max()) for n, norm in norms.items() if n.endswith(FREE)) > 1.1
+
+
+def test_every_block_gives_back_unit_size() -> None:
+    step = step_of(DIGITS, precision="fp32")
+    sizes: list[Tensor] = []
+    blocks = [m for m in step.D.unet.modules() if isinstance(m, STREAM)]
+    for block in blocks:
+        block.register_forward_hook(lambda m, i, x: sizes.append(x.square().mean(dim=(1, 2, 3))))
+        for parameter in block.parameters():
+            parameter.data *= 30
+    x, known = torch.randn(2, 1, 16, 16), step.told(step.crops.batch(2, rng(4)))
+    with torch.inference_mode():
+        assert step.D(x, torch.tensor([0.3, 3.0]), known).isfinite().all()
+    assert len(sizes) == len(blocks) > 9
+    torch.testing.assert_close(torch.stack(sizes), torch.ones(len(sizes), 2), rtol=0.01, atol=0)
+
+
+def test_size_is_that_of_each_picture_alone() -> None:
+    x = torch.randn(2, 3, 4, 5) * torch.tensor([100.0, 0.01])[:, None, None, None]
+    found = at_unit_size(torch.nn.Identity(), None, x)
+    torch.testing.assert_close(found.square().mean(dim=(1, 2, 3)), torch.ones(2), rtol=0.01, atol=0)
+    torch.testing.assert_close(at_unit_size(torch.nn.Identity(), None, x[:1]), found[:1])
+    assert not at_unit_size(torch.nn.Identity(), None, 0 * x).any()
 
 
 def test_what_is_not_told_makes_no_difference() -> None:
