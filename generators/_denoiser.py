@@ -16,7 +16,6 @@ Legend: N = batch, C = channels of a picture, B = of what stands beside it, H, W
 entries of a y vector, E = of the embedding.
 """
 
-import math
 from typing import Any, NamedTuple
 
 import torch
@@ -91,7 +90,7 @@ class Denoiser(nn.Module):
         self.stride = patch * 2 ** (len(multiples) - 1)
         squared = patch**2
         embedding = 4 * width
-        bands = 1 + int(math.log2(self.stride))
+        bands = (self.stride & -self.stride).bit_length()  # as often as it halves, and means
         self.register_buffer("spreads", torch.full((bands,), SIGMA_DATA / bands**0.5))
         self.read_y = ReadY(y_size)
         self.embed = nn.Sequential(

@@ -154,6 +154,18 @@ def test_filters_stay_short_whatever_the_rate() -> None:
     assert max(float(norm.max()) for n, norm in norms.items() if n.endswith(FREE)) > 1.1
 
 
+@pytest.mark.parametrize(("patch", "bands"), [(1, 2), (2, 3), (3, 2)])
+def test_squares_of_any_side_are_drawn(patch: int, bands: int) -> None:
+    """There are as many bands as the stride can be halved, and one of means."""
+    step = step_of(DIGITS, patch=patch, multiples=(1, 1))
+    assert len(step.D.spreads) == bands
+    crops = step.crops.batch(2, rng(4))
+    with torch.inference_mode():
+        drawn = step.D(crops.x, torch.ones(2), step.told(crops))
+    assert drawn.shape == crops.x.shape
+    assert all(side % (2 * patch) == 0 for side in crops.x.shape[2:])
+
+
 def test_every_block_gives_back_unit_size() -> None:
     step = step_of(DIGITS, precision="fp32")
     sizes: list[Tensor] = []
