@@ -174,10 +174,12 @@ def their_drawer(network: Denoiser) -> Drawer:
     side, channels = 32 // network.patch, network.patch**2
 
     class Told(type(unet)):  # type: ignore[misc]
-        """The same network, with the embedding that it is told every time."""
+        """The same network, with the embedding that it is told every time; its picture alone."""
 
         def forward(self, x: Tensor, t: Any, **further: Any) -> Any:
-            return whole(self, x, t, class_labels=known)
+            found = whole(self, x, t, class_labels=known)
+            found.sample = found.sample[:, :channels]
+            return found
 
     unet.__class__ = Told
     unet.register_to_config(sample_size=side, in_channels=channels)

@@ -2,7 +2,7 @@
 
 The spread of each band, of pictures and of noise, says how much of a noisy picture is picture,
 scale by scale (`_noise_levels`). Squares are drawn smoothly, as pictures are: flat ones would keep
-the bands at right angles, and show. So variances add up to within a tenth only.
+the bands at right angles, and show. So variances add up only roughly.
 
 Legend: N = batch, C = channels, H, W = pixels, multiples of 2^(K-1), K = bands.
 """
