@@ -14,7 +14,7 @@ from torch import Tensor
 from parhelion.generators._conditioning import Layers, planes
 from parhelion.generators._denoiser_config import rounded_up
 from parhelion.generators._kept import Kept
-from parhelion.generators._whole_images import WholeImages, pixels_of, scaled, y_vector
+from parhelion.generators._whole_images import WholeImages, pixels_of, scaled, typical, y_vector
 from parhelion.pipeline.conditions import PHYSICS
 from parhelion.pipeline.contracts import CannotLearn, TrainingData
 
@@ -84,11 +84,10 @@ class AnnotatedCrops:
             self._rows(random.choice(self.cells[i], each).tolist(), random) for i in chosen.tolist()
         ]
 
-    def told(self, n: int, random: np.random.Generator) -> Tensor:
-        """Y vectors (n, Y) as batches have them, without reading a frame."""
-        rows = [int(random.choice(cell)) for cell in self.cells]
-        vectors = [self._told(rows[i % len(rows)], random) for i in range(n)]
-        return torch.from_numpy(np.stack(vectors))
+    def told(self, random: np.random.Generator) -> Tensor:
+        """Y vectors (n, Y) of `typical` frames as batches have them, without reading a frame."""
+        rows = typical(self.whole.frames, self.cells)
+        return torch.from_numpy(np.stack([self._told(i, random) for i in rows]))
 
     def _rows(self, rows: list[int], random: np.random.Generator) -> Crops:
         crops = [self._crop(i, random.random(2)) for i in rows]

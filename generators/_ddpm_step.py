@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 K, M = 4, 12
 COVERAGE = "best coverage"  # of the examinations so far, kept among the losses of a checkpoint
 EXAMINED_AT = 8  # calls: enough to see classes and conditions
-MEASURED = 512  # y vectors by which y is scaled
 LOOKED_AT = 64  # crops whose bands are measured
 
 
@@ -66,7 +65,7 @@ class DdpmStep:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed_of("ddpm.weights", seed))
             self.D = self.denoiser()
-        self.D.read_y.measure(self.crops.told(MEASURED, rng("ddpm.measure", seed)))
+        self.D.read_y.measure(self.crops.told(rng("ddpm.measure", seed)))
         on_device(self.D, device)
         self.average = copy.deepcopy(self.D).requires_grad_(False)
         self.uncertainty = Uncertainty().to(device)

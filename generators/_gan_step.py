@@ -7,7 +7,6 @@ Legend: N = batch, C = channels, H, W = pixels, K = classes, Y = entries of a y 
 import copy
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim import Adam
@@ -19,7 +18,7 @@ from parhelion.generators._gan_losses import false_loss, generator_loss, r1, rea
 from parhelion.generators._gan_networks import GanCritic, GanGenerator, Widths
 from parhelion.generators._health import Health, Probe
 from parhelion.generators._trained import Seen
-from parhelion.generators._whole_images import WholeImages, y_vector
+from parhelion.generators._whole_images import WholeImages
 from parhelion.pipeline.contracts import Ailment, TrainingData
 from parhelion.pipeline.seeds import rng, seed_of
 from parhelion.pipeline.training import (
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
 
 ADAM_BETAS = (0.0, 0.99)  # Karras et al. 2018, appendix A.1
 EXAMINED, EACH = 10, 24  # values of y, and pictures of each, that an examination looks at
-PER_CELL = 64  # training frames of each class and condition whose y is measured
 COVERAGE = "best coverage"  # of the examinations so far, kept among the losses of a checkpoint
 
 
@@ -59,7 +57,7 @@ class GanStep:
                 y_size=self.images.y_size,
                 widths=Widths(config.critic_width, config.widest),
             )
-        told = self._told()
+        told = self.images.told()
         self.G.read_y.measure(told)
         self.D.read_y.measure(told)
         on_device(self.G, device)
@@ -72,14 +70,6 @@ class GanStep:
             {"G": self.G, "D": self.D, "average": self.average},
             {"G": self.G_optimizer, "D": self.D_optimizer},
         )
-
-    def _told(self) -> Tensor:
-        """Y vectors (n, Y) of the training frames, as many of each cell."""
-        images = self.images
-        rows = np.concatenate([np.resize(cell, PER_CELL) for cell in images.cells])
-        keys = [images.frames.keys[i] for i in rows.tolist()]
-        vectors = [y_vector(key.label, key.conditions, images.vocabulary) for key in keys]
-        return torch.from_numpy(np.stack(vectors))
 
     def state(self) -> TrainingState:
         """What a checkpoint of this fit holds."""

@@ -46,7 +46,7 @@ class VaeStep:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed_of("vae.weights", seed))
             self.net = Vae(config, self.images.channels, self.images.size, self.images.y_size)
-        self.net.read_y.measure(self.images.rows([int(cell[0]) for cell in self.images.cells]).y)
+        self.net.read_y.measure(self.images.told())
         on_device(self.net, device)
         self.average = copy.deepcopy(self.net).requires_grad_(False)
         self.optimizer = Adam(self.net.parameters(), config.learning_rate)

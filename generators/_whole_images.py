@@ -20,6 +20,7 @@ from parhelion.pipeline.contracts import CannotHonour, CannotLearn, FrameSet, Tr
 from parhelion.pipeline.frame import Image, ImageLabel
 
 GREY_SAMPLE = 64  # pictures looked at to tell whether all are grey
+MEASURED = 64  # frames of each class under each condition whose y is measured
 
 
 class Pictures(NamedTuple):
@@ -90,6 +91,11 @@ class WholeImages:
         """The pictures with these numbers."""
         return Pictures(self.x(rows), torch.from_numpy(np.stack([self._y(i) for i in rows])))
 
+    def told(self) -> Tensor:
+        """Y vectors (n, Y) of `typical` frames, by which y is scaled."""
+        rows = typical(self.frames, self.cells)
+        return torch.from_numpy(np.stack([self._y(i) for i in rows]))
+
     def x(self, rows: list[int]) -> Tensor:
         """(N, C, H, W) float32 in -1..1 of the pictures with these numbers."""
         return scaled(np.stack([self._pixels(i) for i in rows]))
@@ -122,6 +128,18 @@ class WholeImages:
         if len(self._kept) < self._room:
             self._kept[i] = pixels
         return pixels
+
+
+def typical(frames: FrameSet, cells: Sequence[NDArray[np.int_]]) -> list[int]:
+    """Rows of frames, MEASURED of each of these cells, from all through it; and of every weather
+    and event in a cell one more, however rare: what never varied would not be read.
+    """
+    rows: list[int] = []
+    for cell in cells:
+        rows += cell[np.linspace(0, len(cell) - 1, MEASURED).astype(int)].tolist()
+        conditions = {i: frames.keys[i].conditions for i in cell.tolist()}
+        rows += {(c.weather, c.event): i for i, c in conditions.items()}.values()
+    return rows
 
 
 def pixels_of(image: Image, size: tuple[int, int], channels: int) -> NDArray[np.uint8]:

@@ -90,7 +90,7 @@ class Gan(WholeImageGenerator):
     """
 
     NAME: ClassVar[str] = "gan"
-    VERSION: ClassVar[str] = "1"
+    VERSION: ClassVar[str] = "2"
     Config: ClassVar[type[TrainedConfig]] = GanConfig
     seen_as: ClassVar[type[Seen]] = SeenGan
 

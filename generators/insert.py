@@ -44,7 +44,7 @@ class Insert(WithStock):
     """Draws objects into a parent where there is room for them."""
 
     NAME: ClassVar[str] = "insert"
-    VERSION: ClassVar[str] = "3"
+    VERSION: ClassVar[str] = "4"
     Config: ClassVar[type[PartConfig]] = InsertConfig
     models: str = "p(x | y, parent)"
 

@@ -114,7 +114,7 @@ class Instruct(Ddpm):
     """
 
     NAME: ClassVar[str] = "instruct"
-    VERSION: ClassVar[str] = "3"
+    VERSION: ClassVar[str] = "4"
     Config: ClassVar[type[TrainedConfig]] = InstructConfig
     seen_as: ClassVar[type[Seen]] = SeenEdits
 

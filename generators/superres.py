@@ -40,7 +40,7 @@ class Superres(Ddpm):
     """
 
     NAME: ClassVar[str] = "superres"
-    VERSION: ClassVar[str] = "3"
+    VERSION: ClassVar[str] = "4"
     Config: ClassVar[type[TrainedConfig]] = SuperresConfig
     seen_as: ClassVar[type[Seen]] = SeenDetail
     shown: ClassVar[int] = SHOWN
