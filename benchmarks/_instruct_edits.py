@@ -31,7 +31,7 @@ ASKED: dict[str, tuple[Weather | None, TimeOfDay | None]] = {  # what is to chan
     "rain at dusk": (Weather.RAINING, TimeOfDay.DUSK),
 }
 PARENTS = ("day", "night", "day", "fog", "day", "rain", "day", "snow")  # half of them clear days
-PHRASES = 30000  # of the grammar, among which held-out ones are looked for
+PHRASES, ROUNDS = 10000, 30  # of the grammar, among which held-out ones are looked for
 
 NAMES: dict[Sky, str] = {
     (sky.weather, time_of_day(sky.hour)): name for name, sky in (CONDITIONS | ALSO).items()
@@ -87,30 +87,38 @@ def parents(asked: str, n: int) -> Iterator[tuple[str, str]]:
 
 
 def phrases(wish: Wish, n: int, held_out: Sequence[str], seed: str) -> list[str]:
-    """N phrases that ask for it, each with a verb or of a form that was held out."""
-    unread = set(held_out)
-    made = Grammar().wishes(PHRASES, rng("instruct_street.wishes", seed))
-    found = [
-        phrase.text
-        for phrase in made
-        if phrase.wish == wish and (phrase.form in unread or unread.intersection(phrase.verbs))
-    ]
-    return list(dict.fromkeys(found))[:n]
+    """N phrases that ask for it, each with a verb or of a form that was held out. Raises ValueError
+    where the grammar makes too few.
+    """
+    unread, random, found = set(held_out), rng("instruct_street.wishes", seed), dict[str, None]()
+    for _ in range(ROUNDS):
+        for phrase in Grammar().wishes(PHRASES, random):
+            unlike = phrase.form in unread or unread.intersection(phrase.verbs)
+            if phrase.wish == wish and unlike:
+                found[phrase.text] = None
+        if len(found) >= n:
+            return list(found)[:n]
+    raise ValueError(f"wanted {n} unread phrases for {seed}, the grammar made {len(found)}")
 
 
-def edits(part: Instruct, test: StoredFrames, held_out: Sequence[str]) -> list[Edit]:
+def texts(n: int, held_out: Sequence[str]) -> dict[str, list[str]]:
+    """N wishes of every kind in `ASKED`."""
+    wishes = {name: Wish(weather=weather, time=time) for name, (weather, time) in ASKED.items()}
+    return {name: phrases(wish, n, held_out, name) for name, wish in wishes.items()}
+
+
+def edits(part: Instruct, test: StoredFrames, asked_for: dict[str, list[str]]) -> list[Edit]:
     """Every view of the test scenes under every wish, each in words of its own."""
     frames = {(f.provenance.twin_id, name): f for name, f in named(test)}
     views = list(dict.fromkeys(twin for twin, _ in frames))
     made: list[Edit] = []
-    for asked, (weather, time) in ASKED.items():
-        texts = phrases(Wish(weather=weather, time=time), len(views), held_out, asked)
+    for asked, words in asked_for.items():
         found = list(parents(asked, len(views)))
         chosen = [frames[view, was] for view, (was, _) in zip(views, found, strict=True)]
         made += [
             Edit(asked=asked, text=text, was=was, expected=new, parent=parent, drawn=drawn)
             for text, (was, new), parent, drawn in zip(
-                texts, found, chosen, edited(part, texts, chosen), strict=True
+                words, found, chosen, edited(part, words, chosen), strict=True
             )
         ]
         print(f"drawn: {asked}", flush=True)

@@ -8,16 +8,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import safetensors.torch
 import segmentation_models_pytorch as smp
 import torch
 from numpy.typing import NDArray
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from parhelion.pipeline.files import write_bytes
 from parhelion.pipeline.frame import Frame, Image
 from parhelion.pipeline.scene_class import CHILDREN, SceneClass
 from parhelion.pipeline.seeds import rng, seed_of
 from parhelion.pipeline.shards import StoredFrames
+from parhelion.pipeline.training import half_precision, weights_bytes
 
 KINDS = (SceneClass.VEHICLE, SceneClass.HUMAN)  # classes 1, 2; 0 is all else
 WEIGHTS = (1.0, 2.0, 6.0)  # of the loss: people are few pixels
@@ -40,7 +42,7 @@ class SecondSegmenter:
     def fit(self, frames: StoredFrames, kept: Path, steps: int = STEPS) -> None:
         """Learns from frames of one size, or takes up what it learnt before."""
         if kept.is_file():
-            self.network.load_state_dict(safetensors.torch.load_file(kept))
+            self.network.load_state_dict(load_file(kept))
             self.network.eval()
             return
         pictures = [(frame.image, targets(frame)) for frame in frames]
@@ -55,7 +57,7 @@ class SecondSegmenter:
             y = torch.from_numpy(padded(np.stack([pictures[i][1] for i in rows])))
             if random.random() < 0.5:
                 x, y = x.flip(3), y.flip(2)
-            with torch.autocast("cpu", torch.bfloat16):
+            with half_precision("auto", x.device):
                 logits = self.network(x)
             loss = nn.functional.cross_entropy(logits.float(), y.long(), weights)
             optimizer.zero_grad()
@@ -65,8 +67,7 @@ class SecondSegmenter:
             if step % 100 == 0:
                 print(f"second segmenter: {step}/{steps}, loss {float(loss):.3f}", flush=True)
         self.network.eval()
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        safetensors.torch.save_file(self.network.state_dict(), kept)
+        write_bytes(kept, weights_bytes(self.network))
 
     @torch.inference_mode()
     def read(self, image: Image) -> NDArray[np.int64]:

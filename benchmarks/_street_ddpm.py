@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from _street_sets import Scenes, rendered, shrunk
+from _training_clock import TrainingClock
 
 from parhelion.generators.ddpm import Ddpm, DdpmConfig
 from parhelion.pipeline.contracts import TrainingData
@@ -11,6 +12,7 @@ from parhelion.pipeline.shards import StoredFrames
 from parhelion.sim_adapters.street import StreetConfig
 
 WORK = Path(__file__).parent.parent / "runs" / "street_ddpm"
+CLOCK = "seconds.json"  # of the training, beside its state
 
 STREET = StreetConfig(seed=8, width=192, height=108, samples=8)
 WIDTH, HEIGHT = 128, 72  # that they are shrunk to: an hour of one core draws no larger ones
@@ -44,13 +46,11 @@ def street_ddpm(train: StoredFrames, steps: int = SETTINGS.steps) -> Path:
     work = WORK / digest(part.VERSION, part.config, [key.frame_id for key in train.keys])[:12]
     if (work / "state" / "fitted.json").is_file():
         return work / "state"
-
-    def progress(done: int, total: int) -> None:
-        if done % 50 == 0:
-            print(f"\rtraining ddpm: {done}/{total}", end="", flush=True)
-
-    found = part.fit(TrainingData(source=train), work / "fit", 1, progress)
-    print(*(f"\n{ailment.sentence}" for ailment in found.ailments))
+    clock = TrainingClock("ddpm", work / CLOCK)
+    found = part.fit(TrainingData(source=train), work / "fit", 1, clock)
+    print()
+    if found.ailments:
+        raise RuntimeError(f"step {found.steps}: {found.ailments[0].sentence}")
     part.save(work / "state")
     return work / "state"
 

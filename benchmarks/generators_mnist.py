@@ -24,6 +24,7 @@ from _digit_classifier import DigitClassifier
 from _figures import Figure, arguments, report
 from _mnist import CLASSES, classes_of, first_of_each, mnist, mnist_set
 from _picture_grid import write_grid
+from _training_clock import TrainingClock
 from numpy.typing import NDArray
 
 from parhelion.pipeline import parts
@@ -84,24 +85,14 @@ def folder_of(name: str, part: Any) -> Path:
 def fitted(name: str, work: Path) -> tuple[Any, float]:
     """The model, and the processor seconds of its training in all runs of this program."""
     part = parts.build("generators", name, **SETTINGS[name])
-    clock, state = work / "seconds.json", work / "state"
+    clock, state = TrainingClock(name, work / "seconds.json"), work / "state"
     if (state / "done").is_file():
-        return type(part).load(state), json.loads(clock.read_text())
-    before = json.loads(clock.read_text()) if clock.is_file() else 0.0
-    started = time.process_time()
-
-    def progress(done: int, total: int) -> None:
-        if done % 100 == 0 or done == total:
-            spent = before + time.process_time() - started
-            write_bytes(clock, json.dumps(spent).encode())
-            print(f"\r{name}: {done}/{total} steps, {spent:.0f} s", end="", flush=True)
-
-    result = part.fit(TrainingData(source=mnist_set("train")), work / "fit", 1, progress)
+        return type(part).load(state), clock.seconds
+    result = part.fit(TrainingData(source=mnist_set("train")), work / "fit", 1, clock)
     print(*(f"\n{ailment.sentence}" for ailment in result.ailments))
-    write_bytes(clock, json.dumps(before + time.process_time() - started).encode())
     part.save(state)
     write_bytes(state / "done", b"")
-    return part, json.loads(clock.read_text())
+    return part, clock.seconds
 
 
 def requests(name: str) -> list[Request]:

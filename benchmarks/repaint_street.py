@@ -2,13 +2,18 @@
 seen by somebody else?
 
 Holes: thin and wide strokes, one half, and all but the middle. Each filling is compared with the
-true picture in the features of MobileNetV2, picture by picture. Then cars and people of other
-streets are put into frames; a second segmenter, of another architecture and trained on frames of
-other streets, looks for them, and for true ones.
+true picture in the features of MobileNetV2, picture by picture. `repaint` is told the labels of
+what is hidden, and OpenCV is not; so a third filling is told them too: the mean colour of each
+class in what is left of the picture.
+
+Then cars and people of other streets are put into frames. A second segmenter, of another
+architecture and trained on frames of other streets, looks for them, for true ones, and in the same
+places before anything was put there.
 """
 
 import sys
 from collections.abc import Callable, Sequence
+from itertools import product
 from pathlib import Path
 
 import cv2
@@ -39,9 +44,11 @@ PICTURE = ROOT / "docs" / "repaint_street.png"
 JUDGE = Scenes(first=1000, count=30)
 TEST = Scenes(first=2000, count=8, views=1)
 CLOSED = {"Telea": cv2.INPAINT_TELEA, "Navier-Stokes": cv2.INPAINT_NS}
+MEANS = "class means"
 RADIUS_PX = 3  # of OpenCV's inpainting
 PUT_IN = {"person": SceneClass.HUMAN, "car": SceneClass.VEHICLE}
-LEAST_PX = 40  # of a true object that is looked for; what is put in has as many
+LEAST_PX = {"person": 12, "car": 40}  # of a thing that is looked for
+SEEDS = 3  # things of each kind that are put into a frame, one at a time
 FOUND = 90.0  # percent
 
 Figures = dict[str, Figure]
@@ -117,12 +124,13 @@ def hole_figures(
             name: [_closed(f.image, m, how) for f, m in zip(frames, masks, strict=True)]
             for name, how in CLOSED.items()
         }
+        sets[MEANS] = [_class_means(f, m) for f, m in zip(frames, masks, strict=True)]
         for frame, mask, image in zip(frames, masks, ours, strict=True):
             changed += int((image[~mask] != frame.image[~mask]).sum())
         apart = {n: np.linalg.norm(network(i) - truth, axis=1) for n, i in sets.items()}
         for name, values in apart.items():
             figures[f"{kind}: features from the true ones, {name}"] = _mean(values, groups)
-        for name in CLOSED:
+        for name in (*CLOSED, MEANS):
             figures[f"{kind}: nearer than {name} by"] = _mean(
                 apart[name] - apart["repaint"], groups, bar=0.0
             )
@@ -137,6 +145,17 @@ def hole_figures(
 
 def _closed(image: Image, mask: Mask, how: int) -> Image:
     return np.asarray(cv2.inpaint(image, mask.astype(np.uint8), RADIUS_PX, how), dtype=np.uint8)
+
+
+def _class_means(frame: Frame, mask: Mask) -> Image:
+    """The hole in the mean colour of each class outside of it, or of all where there is none."""
+    assert frame.stencil is not None
+    out, left = frame.image.copy(), ~mask
+    for c in np.unique(frame.stencil[mask]):
+        same = left & (frame.stencil == c)
+        colour = frame.image[same if same.any() else left].mean(axis=0)
+        out[mask & (frame.stencil == c)] = colour.round().astype(np.uint8)
+    return out
 
 
 def _holed(image: Image, mask: Mask) -> Image:
@@ -163,8 +182,8 @@ def inserted(
     part = Insert(config)
     part.fit(TrainingData(source=train), WORK / f"insert-{name}", 1)
     found = []
-    for frame in frames:
-        seed = seed_of("repaint_street", "insert", name, frame.frame_id)
+    for frame, k in product(frames, range(SEEDS)):
+        seed = seed_of("repaint_street", "insert", name, frame.frame_id, k)
         request = Request(conditions=frame.conditions, seed=seed, parent=frame)
         try:
             found.append((frame, next(iter(part.generate([request])))))
@@ -176,29 +195,37 @@ def inserted(
 def found_figures(
     judge: SecondSegmenter, name: str, pairs: Sequence[tuple[Frame, Frame]], true: Sequence[Frame]
 ) -> Figures:
-    """How many of the things put in, and of true ones, the second segmenter finds."""
-    kind = PUT_IN[name]
-    hits = [
-        judge.finds(after.image, new, kind)
-        for before, after in pairs
-        if (new := _new(before, after)).sum() >= LEAST_PX
-    ]
+    """How many of the things put in the second segmenter finds, how many of true ones, and how many
+    it finds where nothing has been put yet.
+    """
+    kind, least = PUT_IN[name], LEAST_PX[name]
+    large = [(a, b, new) for a, b in pairs if (new := _new(a, b)).sum() >= least]
     theirs = [
-        judge.finds(frame.image, where, kind)
+        (frame, where)
         for frame in true
         for thing in frame.objects
         if kind_of(thing.category) is kind
         and frame.instances is not None
-        and (where := frame.instances == thing.instance).sum() >= LEAST_PX
+        and (where := frame.instances == thing.instance).sum() >= least
     ]
+    after = [(b.group_id, judge.finds(b.image, new, kind)) for _, b, new in large]
+    before = [(a.group_id, judge.finds(a.image, new, kind)) for a, _, new in large]
+    others = [(frame.group_id, judge.finds(frame.image, where, kind)) for frame, where in theirs]
     return {
-        f"{name}s put in and found": Figure(
-            value=100 * float(np.mean(hits)), unit="%", bar=FOUND, note=f"of {len(hits)}"
-        ),
-        f"true {name}s found": Figure(
-            value=100 * float(np.mean(theirs)), unit="%", note=f"of {len(theirs)}"
-        ),
+        f"{name}s put in and found": _share(after, FOUND),
+        f"{name}s found there before": _share(before),
+        f"true {name}s found": _share(others),
     }
+
+
+def _share(found: Sequence[tuple[str, bool]], bar: float | None = None) -> Figure:
+    """Percent that were found, a scene left out at a time; 0 of none."""
+    note = f"of {len(found)}"
+    if len({group for group, _ in found}) < 2:
+        return Figure(value=0.0, unit="%", bar=bar, note=note)
+    hits = np.array([100.0 * hit for _, hit in found])
+    figure = _mean(hits, np.array([group for group, _ in found]), bar)
+    return Figure(value=figure.value, unit="%", interval=figure.interval, bar=bar, note=note)
 
 
 def _new(before: Frame, after: Frame) -> Mask:
@@ -247,7 +274,7 @@ def save_picture(rows: list[list[Image]]) -> None:
     """Holes with their fillings, then frames before and after something was put in."""
     blank = np.full_like(rows[0][0], 255)
     most = max(len(row) for row in rows)
-    names = ("true", "hole, or with a thing put in", "repaint, or the thing", *CLOSED)
+    names = ("true", "hole, or with a thing put in", "repaint, or the thing", *CLOSED, MEANS)
     write_grid(PICTURE, names, [[*row, *[blank] * (most - len(row))] for row in rows])
 
 

@@ -1,6 +1,5 @@
 """The command `inpaint`: a part of one frame drawn anew, several times, as pictures and Parquet."""
 
-import json
 from pathlib import Path
 
 import cv2
@@ -8,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parhelion.flows.failures import WrongCommand
-from parhelion.generators._trained import STORY
+from parhelion.generators._trained import saved_in
 from parhelion.pipeline import parts
 from parhelion.pipeline.contracts import CannotHonour, Generator, Request, TrainingData
 from parhelion.pipeline.files import make_folder
@@ -105,7 +104,11 @@ def _repaint(run: Path, model: Path | None) -> Generator:
 
 def _loaded(folder: Path) -> Generator:
     """What was saved there, as a `repaint`. Raises WrongCommand, which says what it said."""
-    name = _saved_in(folder)
+    if (name := saved_in(folder)) not in ("repaint", "ddpm"):
+        raise WrongCommand(
+            f"inpaint: wanted a saved repaint or ddpm in {folder}, got {name}: give --model "
+            "another folder"
+        )
     try:
         if name == "repaint":
             found: Generator = parts.part("generators", name).load(folder)
@@ -115,20 +118,6 @@ def _loaded(folder: Path) -> Generator:
     except (OSError, ValueError, KeyError) as error:
         raise WrongCommand(f"inpaint: {error}") from error
     return made
-
-
-def _saved_in(folder: Path) -> str:
-    """Which of the two was saved there. Raises WrongCommand for neither."""
-    try:
-        name = str(json.loads((folder / STORY).read_text())["generator"])
-    except (OSError, ValueError, KeyError):
-        name = "none"
-    if name not in ("repaint", "ddpm"):
-        raise WrongCommand(
-            f"inpaint: wanted a saved repaint or ddpm in {folder}, got {name}: give --model "
-            "another folder"
-        )
-    return name
 
 
 def _written(frames: list[Frame], split: str, out: Path) -> list[Path]:

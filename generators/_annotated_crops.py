@@ -70,6 +70,11 @@ class AnnotatedCrops:
             )
         self._kept = Kept[_View](cache_mb)
 
+    @property
+    def known(self) -> dict[str, object]:
+        """What `SeenImages` keeps of the frames that are learnt."""
+        return {**self.whole.known, "frames_per_class": self.whole.frames_per_class(self.cells)}
+
     def batch(self, n: int, random: np.random.Generator) -> Crops:
         """N crops; equal generators give equal batches."""
         rounds = -(-n // len(self.cells))

@@ -6,6 +6,7 @@ Legend: N = pictures, C, H, W = channels and pixels, all sums over C H W, in nat
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -17,21 +18,22 @@ LEVEL = 2 / 255  # one grey level in pictures of -1..1
 REACH = 4  # grey levels about the noisy one that can have been meant: sigma is a quarter of one
 
 
-def nats(
-    network: Denoiser, x: Tensor, told: Told, levels: int, generator: torch.Generator
-) -> Tensor:
+def nats(network: Denoiser, x: Tensor, told: Told, levels: int, seeds: Sequence[int]) -> Tensor:
     """A bound (N,) on log p(x | y) of grey levels x (N, C, H, W) in -1..1, from below on average.
 
-    The integral over levels is a mean of `levels` stratified draws a picture.
+    The integral over levels is a mean of `levels` stratified draws a picture, each from its seed.
     """
-    noise = torch.randn(x.shape, generator=generator).to(x.device)
-    lost = reconstruction(x, x + SMALLEST * noise) + prior(x)
+    chances = [torch.Generator().manual_seed(seed) for seed in seeds]
+
+    def fresh() -> Tensor:
+        return torch.stack([torch.randn(x.shape[1:], generator=c) for c in chances]).to(x.device)
+
+    lost = reconstruction(x, x + SMALLEST * fresh()) + prior(x)
     span = math.log(LARGEST / SMALLEST)
-    share = (torch.arange(levels) + torch.rand(len(x), levels, generator=generator)) / levels
-    for u in share.to(x.device).unbind(dim=1):
+    places = torch.stack([torch.rand(levels, generator=chance) for chance in chances])
+    for u in ((torch.arange(levels) + places) / levels).to(x.device).unbind(dim=1):
         sigma = SMALLEST * (span * u).exp()
-        noise = torch.randn(x.shape, generator=generator).to(x.device)
-        clean = network(x + sigma[:, None, None, None] * noise, sigma, told)
+        clean = network(x + sigma[:, None, None, None] * fresh(), sigma, told)
         lost = lost + span / levels * diffusion(x, clean, sigma)
     return -lost
 

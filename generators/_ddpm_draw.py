@@ -151,11 +151,8 @@ def sampled(
     """Pictures (N, C, H, W), about -1..1, of what is told, their noise from `seeds`."""
     device = next(network.parameters()).device
     empty = padded(torch.zeros(len(seeds), network.channels, *size), network)
-    beside = empty.new_zeros(len(seeds), 0, *empty.shape[2:])
-    if known.beside.shape[1]:
-        beside = padded(known.beside, network)
     fresh = noise_from([seed_of("ddpm.draw", seed) for seed in seeds], empty.shape[1:], device)
-    heard = known._replace(beside=beside).to(device)
+    heard = known._replace(beside=padded(known.beside, network)).to(device)
     denoise = mixed(network, heard, mix, rounded_up(tile, network.stride))
     with half_precision(precision, device):
         return walk(denoise, fresh)[:, :, : size[0], : size[1]]
@@ -172,9 +169,16 @@ def from_noise(sampler: Sampler, calls: int, last_level: float) -> Walk:
 
 
 def padded(x: Tensor, network: Denoiser) -> Tensor:
-    """X (N, C, H, W) continued by its last row and column to a multiple of the network's stride."""
+    """X (N, C, H, W) continued to a multiple of the network's stride."""
+    return continued(x, rounded_up((x.shape[2], x.shape[3]), network.stride))
+
+
+def continued(x: Tensor, size: Size) -> Tensor:
+    """X (N, C, h, w) continued by its last row and column to `size`, which is no smaller."""
+    if not x.shape[1]:
+        return x.new_zeros(len(x), 0, *size)  # torch continues no planes at all
     height, width = x.shape[2:]
-    return functional.pad(x, (0, -width % network.stride, 0, -height % network.stride), "replicate")
+    return functional.pad(x, (0, size[1] - width, 0, size[0] - height), "replicate")
 
 
 @torch.inference_mode()
@@ -186,15 +190,28 @@ def bits(
     seen: "SeenFrames",
     seed: int,
 ) -> float:
-    """Mean bits per grey level of frames of one size, multiples of the stride, by the bound."""
-    device, sums = next(network.parameters()).device, 0.0
+    """Mean bits per grey level, by the bound, of frames no larger than a training crop: continued
+    to its size as they were in training.
+    """
+    size, device, sums = (
+        rounded_up(seen.size, network.stride),
+        next(network.parameters()).device,
+        0.0,
+    )
     for first in range(0, len(frames), config.draw_batch):
         some = slice(first, first + config.draw_batch)
-        pixels = [pixels_of(frame.image, frame.size, seen.channels) for frame in frames[some]]
-        x = scaled(np.stack(pixels)).to(device)
-        known = told_of([f.conditions for f in frames[some]], layouts[some], frames[0].size, seen)
-        chance = torch.Generator().manual_seed(seed_of("ddpm.bound", seed, first))
-        found = nats(network, x, known.to(device), config.bound_levels, chance)
+        pixels = [scaled(pixels_of(f.image, f.size, seen.channels)[None]) for f in frames[some]]
+        x = torch.cat([continued(p, size) for p in pixels]).to(device)
+        each = [
+            told_of([frame.conditions], [y], frame.size, seen)
+            for frame, y in zip(frames[some], layouts[some], strict=True)
+        ]
+        known = told(
+            torch.cat([one.vector for one in each]),
+            torch.cat([continued(one.beside, size) for one in each]),
+        )
+        seeds = [seed_of("ddpm.bound", seed, frame.frame_id) for frame in frames[some]]
+        found = nats(network, x, known.to(device), config.bound_levels, seeds)
         sums -= float(found.sum()) / (x[0].numel() * math.log(2))
     return sums / len(frames)
 

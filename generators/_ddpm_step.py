@@ -61,7 +61,7 @@ class DdpmStep:
             told_dropout=config.told_dropout,
             cache_mb=config.cache_mb,
         )
-        self.known = SeenFrames(layers=tuple(sorted(self.crops.read)), **self.crops.whole.known)
+        self.known = SeenFrames(layers=tuple(sorted(self.crops.read)), **self.crops.known)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed_of("ddpm.weights", seed))
             self.D = self.denoiser()
@@ -99,7 +99,7 @@ class DdpmStep:
 
     def seen(self, seen: Seen) -> Seen:
         """`seen` with what the training frames are."""
-        return seen.model_copy(update={**self.crops.whole.known, "layers": self.known.layers})
+        return seen.model_copy(update={**self.crops.known, "layers": self.known.layers})
 
     def __call__(self, step: int) -> Losses:
         c = self.config

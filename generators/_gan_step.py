@@ -96,7 +96,7 @@ class GanStep:
             "size": self.images.size,
             "channels": self.images.channels,
             "vocabulary": self.images.vocabulary,
-            "frames_per_class": self.images.frames_per_class,
+            "frames_per_class": self.images.frames_per_class(self.images.cells),
             "unlabelled": sum(key.label is None for key in self.images.frames.keys),
             "level": level,
             "alpha": alpha,

@@ -1,12 +1,25 @@
 """What generators over a trained `ddpm` share: they train one, or take one up from its folder."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
 from parhelion.generators._denoiser_config import DenoiserConfig
-from parhelion.generators._trained import TrainedConfig
+from parhelion.generators._trained import TrainedConfig, checkpoint_in, saved_in
 from parhelion.generators.ddpm import Ddpm
-from parhelion.pipeline.contracts import FitReport, Progress, TrainingData, silent
+from parhelion.pipeline.contracts import (
+    CannotHonour,
+    FitReport,
+    Likelihood,
+    Progress,
+    Request,
+    TestGroupInFit,
+    TrainingData,
+    silent,
+)
+from parhelion.pipeline.frame import Frame
+
+OURS = frozenset({"device", "threads"})  # settings of whoever draws, not of whoever trained
 
 
 class OverDdpmConfig(DenoiserConfig):
@@ -22,18 +35,59 @@ class OverDdpm(Ddpm):
 
     Config: ClassVar[type[TrainedConfig]] = OverDdpmConfig
 
+    def unready(self) -> str | None:
+        """Says so where the folder `trained` holds no `ddpm`."""
+        folder = self.config.trained
+        if not folder or (name := saved_in(Path(folder))) == Ddpm.NAME:
+            return None
+        return (
+            f"{self.NAME}: wanted a saved ddpm in {folder}, got {name}: name another folder, or "
+            "leave `trained` empty to train one here"
+        )
+
+    def rests_on(self) -> tuple[str, ...]:
+        """The weights in the folder `trained`, wherever it lies."""
+        return (checkpoint_in(Path(self.config.trained)),) if self.config.trained else ()
+
+    def unsupported(self, request: Request) -> str | None:
+        """Also an annotation of another size than the parent's."""
+        parent, y = request.parent, request.annotation
+        if parent is not None and y is not None and y.layers & self.needs and y.size != parent.size:
+            return (
+                f"{self.NAME} wanted an annotation of the parent's size {parent.size}, got {y.size}"
+            )
+        return super().unsupported(request)
+
+    def bits_per_dimension(self, frames: Sequence[Frame], seed: int) -> tuple[float, Likelihood]:
+        """Raises CannotHonour: how likely its pictures are, given their parents, nobody knows."""
+        raise CannotHonour(
+            f"{self.NAME} draws p(x | y, parent), of which no likelihood is known: ask ddpm for "
+            "that of p(x | y)"
+        )
+
     def fit(
         self, data: TrainingData, workdir: Path, seed: int, progress: Progress = silent
     ) -> FitReport:
-        """As `ddpm`; or takes up the one in the folder `trained`, whose network settings win."""
+        """As `ddpm`; or takes up the one in the folder `trained`, whose network settings win.
+        Raises ValueError where there is none, TestGroupInFit where it has learnt from test groups.
+        """
         if not self.config.trained:
             return super().fit(data, workdir, seed, progress)
+        if lacks := self.unready():
+            raise ValueError(lacks)
         source = Ddpm.load(Path(self.config.trained))
-        fields = set(DenoiserConfig.model_fields) - DenoiserConfig.idle
+        fields = set(DenoiserConfig.model_fields) - DenoiserConfig.idle - OURS
         learnt = source.config.model_dump(include=fields)
         ours = self.config.model_dump(exclude=fields)
         self.config = type(self.config)(**learnt, **ours)
-        self._fitted = fitted = source.whole_fit
+        taken = source.whole_fit
+        if seen := sorted(data.test_groups & set(taken.seen.learnt_from)):
+            raise TestGroupInFit(
+                f"{self.NAME}: the ddpm in {self.config.trained} has learnt from {len(seen)} "
+                f"groups that are kept for testing here, {', '.join(seen[:3])} among them: train "
+                "one without them"
+            )
+        self._fitted = fitted = self._draws_with(taken.network, taken.seen)
         return FitReport(
             steps=0,
             groups_digest=fitted.seen.groups_digest,

@@ -73,6 +73,7 @@ class Seen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     frames_per_cell: dict[str, int] = {}
+    learnt_from: tuple[str, ...] = ()  # groups, which must not judge
     groups_digest: str = ""
     ailments: tuple[Ailment, ...] = ()
     draws: bool = True  # False where training failed before anything was learnt
@@ -230,6 +231,7 @@ class Trained(ABC):
             ailments = (state.ailment,) if state.ailment else ()
             seen = self.seen_as(
                 frames_per_cell=self._frames_per_cell(data),
+                learnt_from=tuple(sorted(data.groups)),
                 groups_digest=data.groups_digest,
                 ailments=ailments,
                 draws=state.step > 0,
@@ -267,10 +269,14 @@ class Trained(ABC):
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """The generator that was saved there. Raises ValueError where weights and JSON disagree."""
+        """The generator that was saved there. Raises ValueError for another one, and where weights
+        and JSON disagree.
+        """
         import safetensors.torch
 
         story = json.loads((folder / STORY).read_text())
+        if story["generator"] != cls.NAME:
+            raise ValueError(f"{folder}: wanted a saved {cls.NAME}, got {story['generator']}")
         content = (folder / WEIGHTS).read_bytes()
         found = hashlib.sha256(content).hexdigest()
         if found != story["checkpoint_sha256"] or story["version"] != cls.VERSION:
@@ -336,6 +342,24 @@ class Trained(ABC):
         settings = self.config.model_dump(mode="json", exclude=set(self.config.idle))
         numerics = self._numerics()
         return digest(self.VERSION, settings, frames, seed, numerics, *self.rests_on())
+
+
+def saved_in(folder: Path) -> str:
+    """Name of the generator that was saved there; "none" where that cannot be told."""
+    return str(_story_in(folder).get("generator", "none"))
+
+
+def checkpoint_in(folder: Path) -> str:
+    """The digest of the weights that were saved there; "" where that cannot be told."""
+    return str(_story_in(folder).get("checkpoint_sha256", ""))
+
+
+def _story_in(folder: Path) -> dict[str, Any]:
+    try:
+        story: dict[str, Any] = json.loads((folder / STORY).read_text())
+    except (OSError, ValueError):
+        return {}
+    return story
 
 
 def cells(conditions: Conditions) -> tuple[str, ...]:

@@ -59,13 +59,12 @@ class WholeImages:
         """Entries of a y vector."""
         return len(self.vocabulary) + CONDITION_SIZE
 
-    @property
-    def frames_per_class(self) -> dict[str, int]:
-        """How many training pictures each class has, by its name."""
+    def frames_per_class(self, cells: Sequence[NDArray[np.int_]]) -> dict[str, int]:
+        """How many pictures of these cells each class has, by its name."""
         counts = dict.fromkeys(self.vocabulary, 0)
-        for key in self.frames.keys:
-            if key.label is not None:
-                counts[self.vocabulary[key.label.index]] += 1
+        for cell in cells:
+            if (label := self.frames.keys[cell[0]].label) is not None:
+                counts[self.vocabulary[label.index]] += len(cell)
         return counts
 
     @property
@@ -75,7 +74,7 @@ class WholeImages:
             "size": self.size,
             "channels": self.channels,
             "vocabulary": self.vocabulary,
-            "frames_per_class": self.frames_per_class,
+            "frames_per_class": self.frames_per_class(self.cells),
         }
 
     def batch(self, n: int, random: np.random.Generator) -> Pictures:

@@ -20,6 +20,7 @@ from parhelion.pipeline.contracts import (
     PartConfig,
     Progress,
     Request,
+    RestsOnFiles,
     TrainingData,
     silent,
 )
@@ -71,6 +72,10 @@ class WithStock(ABC):
     def unready(self) -> str | None:
         """What the inner generator lacks."""
         return self.inner.unready()
+
+    def rests_on(self) -> tuple[str, ...]:
+        """What the inner generator's fit depends on."""
+        return self.inner.rests_on() if isinstance(self.inner, RestsOnFiles) else ()
 
     def fit(
         self, data: TrainingData, workdir: Path, seed: int, progress: Progress = silent

@@ -145,7 +145,7 @@ class Ddpm(Trained):
 
     def bits_per_dimension(self, frames: Sequence[Frame], seed: int) -> tuple[float, Likelihood]:
         """Mean bits per grey level at the size of the training crops, given y, by the bound of
-        `_ddpm_bound`; frames of another size are resized. Raises CannotHonour.
+        `_ddpm_bound`; of larger frames that of their middle. Raises CannotHonour.
         """
         from parhelion.generators._ddpm_draw import bits
         from parhelion.pipeline.training import torch_threads
@@ -154,11 +154,10 @@ class Ddpm(Trained):
         if refused or self._fitted is None:
             raise CannotHonour(refused)
         seen: SeenFrames = self._fitted.seen
-        size = rounded_up(seen.size, self.config.stride)
-        sized = [f if f.size == size else f.resized(*size[::-1]) for f in frames]
-        layouts = [require_layers(self.NAME, frame, self.needs) for frame in sized]
+        crops = [middle(frame, rounded_up(seen.size, self.config.stride)) for frame in frames]
+        layouts = [require_layers(self.NAME, crop, self.needs) for crop in crops]
         with torch_threads(self.config.threads):
-            found = bits(self._fitted.network, sized, layouts, self.config, seen, seed)
+            found = bits(self._fitted.network, crops, layouts, self.config, seen, seed)
         return found, "bound"
 
     def layout(self, request: Request) -> Annotation:
@@ -174,6 +173,13 @@ class Ddpm(Trained):
             camera=y.camera,
             **{layer: getattr(y, layer) for layer in self.needs},
         )
+
+
+def middle(frame: Frame, size: "Size") -> Frame:
+    """The middle of a frame, as much of `size` (H, W) as it has."""
+    height, width = (min(n, most) for n, most in zip(frame.size, size, strict=True))
+    top, left = (frame.size[0] - height) // 2, (frame.size[1] - width) // 2
+    return frame.cropped(left, top, width, height)
 
 
 PART = Ddpm

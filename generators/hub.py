@@ -19,6 +19,7 @@ from parhelion.generators._hub_controls import shown
 from parhelion.generators._hub_settings import HubConfig
 from parhelion.generators._hub_weights import Weights, lacking, weights_of
 from parhelion.generators._hub_words import prompt_of
+from parhelion.generators._parents_sky import another_sky
 from parhelion.generators._repaint_layout import merged
 from parhelion.pipeline.conditions import PHYSICS, Conditions, TimeOfDay, Weather
 from parhelion.pipeline.contracts import (
@@ -127,8 +128,15 @@ class Hub:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """The generator that was saved there. Raises ValueError where its weights have changed."""
+        """The generator that was saved there. Raises ValueError for another version's, and
+        where its weights have changed.
+        """
         story = json.loads((folder / STORY).read_text())
+        if story["version"] != cls.VERSION:
+            raise ValueError(
+                f"{folder}: wanted hub of version {cls.VERSION}, got {story['version']}: save it "
+                "anew"
+            )
         made = cls(HubConfig(**story["config"]))
         if (got := made.checkpoint_sha256) != story["checkpoint_sha256"]:
             raise ValueError(
@@ -191,7 +199,9 @@ class Hub:
                 f"got frames with {has.event.value}"
             )
         if self.config.kind == "inpaint":
-            return None if has is None else _another_sky(asked, has)
+            if has is None:
+                return None
+            return another_sky("hub of kind inpaint", asked, has, "kind img2img or instruct")
         stated = [name for name in PHYSICS if getattr(asked, name) is not None]
         if stated:
             return f"hub tells its model words and cannot honour {stated}: ask for none"
@@ -217,17 +227,6 @@ class Hub:
 
         known = numerics_of(device_of(self.config.device), self.config.threads)
         return known.model_copy(update={"packages": Numerics.of(*PACKAGES).packages})
-
-
-def _another_sky(asked: Conditions, has: Conditions) -> str | None:
-    """Why a part of a picture cannot be drawn under conditions other than the whole has."""
-    other = asked.stated_otherwise(has)
-    if not other:
-        return None
-    return (
-        f"hub of kind inpaint keeps the parent's sky, {has.cell}, and was asked for {asked.cell} "
-        f"({', '.join(other)}): use kind img2img or instruct"
-    )
 
 
 def _not_inpainted(request: Request) -> str | None:

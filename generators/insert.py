@@ -12,12 +12,21 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from parhelion.generators._joint_layouts import NEEDED
+from parhelion.generators._parents_sky import another_sky
 from parhelion.generators._settings import Positive, Share
 from parhelion.generators._with_stock import WithStock, with_story
 from parhelion.pipeline import parts
-from parhelion.pipeline.contracts import CannotHonour, PartConfig, Request, TrainingData
+from parhelion.pipeline.conditions import Conditions
+from parhelion.pipeline.contracts import (
+    CannotHonour,
+    FrameKey,
+    PartConfig,
+    Request,
+    TrainingData,
+)
 from parhelion.pipeline.descent import require_layers
 from parhelion.pipeline.frame import Annotation, Frame
+from parhelion.pipeline.frame_list import key_of
 from parhelion.pipeline.scene_class import CHILDREN, ClassName, SceneClass
 from parhelion.pipeline.seeds import rng, seed_of
 
@@ -57,6 +66,13 @@ class Insert(WithStock):
         """Of a parent."""
         return self.inner.needs | NEEDED
 
+    def refusal(self, conditions: Conditions, parent: FrameKey | None = None) -> str | None:
+        """Also another sky than the parent's, whose picture stays but for a few pixels."""
+        refused = super().refusal(conditions, parent)
+        if refused or parent is None:
+            return refused
+        return another_sky(self.NAME, conditions, parent.conditions, "a generator that changes it")
+
     def stock_of(self, data: TrainingData, seed: int) -> "Stock":
         """Layouts with such objects. Raises ValueError where there is none."""
         from parhelion.generators._joint_stock import Stock, stock_of
@@ -77,10 +93,11 @@ class Insert(WithStock):
         """The parent with something new in it. Raises CannotHonour."""
         from parhelion.generators._joint_recombine import recombined
 
-        if refused := _unsupported(request) or self.refusal(request.conditions):
+        parent, refused = request.parent, _unsupported(request)
+        if refused or parent is None:
             raise CannotHonour(refused)
-        parent = request.parent
-        assert parent is not None
+        if refused := self.refusal(request.conditions, key_of(parent)):
+            raise CannotHonour(refused)
         y = require_layers(self.NAME, parent, self.needs)
         random, sought = rng(request.seed, "insert"), self._sought()
         pieces = [p for p in self.stock.pieces if p.what.category in sought]

@@ -6,20 +6,22 @@ annotation the parent's own labels are drawn again, otherwise. Outside the mask 
 parent's to the last bit; labels are made to agree in `_repaint_layout.py`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import model_validator
 
 from parhelion.generators._over_ddpm import OverDdpm, OverDdpmConfig
+from parhelion.generators._parents_sky import another_sky
 from parhelion.generators._repaint_layout import become, merged
 from parhelion.generators._settings import Positive
 from parhelion.generators._trained import Drawn, Fitted, TrainedConfig
-from parhelion.pipeline.contracts import Request
+from parhelion.pipeline.contracts import CannotHonour, Request
 from parhelion.pipeline.descent import require_layers
-from parhelion.pipeline.frame import Annotation
+from parhelion.pipeline.frame import Annotation, Frame
 
 if TYPE_CHECKING:
     from parhelion.generators._ddpm_draw import Walk
@@ -34,6 +36,15 @@ class RepaintConfig(OverDdpmConfig):
     resamples: Positive = 3  # times that each stretch is gone down; 1 = no jumps
 
     idle: ClassVar[frozenset[str]] = OverDdpmConfig.idle | {"levels", "jump", "resamples"}
+
+    @model_validator(mode="after")
+    def _jumps(self) -> "RepaintConfig":
+        if self.resamples > 1 and self.jump >= self.levels:
+            raise ValueError(
+                f"wanted a jump of fewer than the {self.levels} levels, got {self.jump}: nothing "
+                f"would be resampled {self.resamples} times"
+            )
+        return self
 
 
 class Repaint(OverDdpm):
@@ -54,25 +65,31 @@ class Repaint(OverDdpm):
             return f"{self.NAME} keeps what a mask leaves of a picture: give a parent"
         if mask is not None and mask.shape != parent.size:
             return f"{self.NAME} wanted a mask of the parent's size {parent.size}, got {mask.shape}"
-        edited = request.annotation
-        if edited is not None and request.becomes is not None:
+        if request.annotation is not None and request.becomes is not None:
             return f"{self.NAME} wanted an annotation or what the mask becomes, got both: give one"
         if request.becomes is not None and "stencil" not in self.needs:
             return f"{self.NAME} cannot be told classes: its network has learnt without a stencil"
-        if edited is not None and edited.layers & self.needs and edited.size != parent.size:
-            return (
-                f"{self.NAME} wanted an annotation of the parent's size {parent.size}, got "
-                f"{edited.size}"
-            )
+        if not _mask(request).all() and (gainsaid := self._gainsaid(request, parent)):
+            return gainsaid
         return super().unsupported(replace(request, mask=None, becomes=None))  # what it is for
 
+    def generate(self, requests: Sequence[Request]) -> Iterator[Frame]:
+        """One frame per request; where a part of the parent stays, under its conditions. Raises
+        CannotHonour.
+        """
+        yield from super().generate([self._under_one_sky(request) for request in requests])
+
     def layout(self, request: Request) -> Annotation:
-        """The parent's labels with the edited ones inside the mask. Raises CannotHonour."""
+        """The parent's labels with the edited ones inside the mask; of another class only where
+        all is drawn. Raises CannotHonour.
+        """
         assert request.parent is not None
-        edited = request.annotation if request.annotation is not None else request.parent
+        mask, edited = _mask(request), request.annotation or request.parent
         if request.becomes is not None:
-            edited = become(request.parent, request.becomes, _mask(request))
-        y = merged(request.parent, edited, _mask(request), self.needs)
+            edited = become(request.parent, request.becomes, mask)
+        y = merged(request.parent, edited, mask, self.needs)
+        if request.annotation is not None and edited.label is not None:
+            y = replace(y, label=edited.label)
         return require_layers(self.NAME, y, self.needs)
 
     def drawn_together(self, requests: Sequence[Request], fitted: Fitted) -> Sequence[Drawn]:
@@ -100,6 +117,28 @@ class Repaint(OverDdpm):
             places(c.levels, c.jump, c.resamples),
         )
         return lambda denoise, fresh: repainted(denoise, known, mask, levels, walk, fresh)
+
+    def _gainsaid(self, request: Request, parent: Frame) -> str | None:
+        """What is asked for that the part of the parent which stays is not, in a sentence."""
+        label = request.annotation.label if request.annotation is not None else None
+        if label is not None and label != parent.label:
+            has = parent.label.name if parent.label is not None else "none"
+            return (
+                f"{self.NAME} keeps the parent's class where a part of it stays: asked for "
+                f"{label.name}, got a parent of {has}: give no mask"
+            )
+        instead = "no mask, or sdedit for the whole picture"
+        return another_sky(self.NAME, request.conditions, parent.conditions, instead)
+
+    def _under_one_sky(self, request: Request) -> Request:
+        """The request with all that is known of the parent's conditions, where a part stays.
+        Raises CannotHonour.
+        """
+        if refused := self.unsupported(request):
+            raise CannotHonour(refused)
+        if request.parent is None or _mask(request).all():
+            return request
+        return replace(request, conditions=request.parent.conditions)
 
 
 def _mask(request: Request) -> NDArray[np.bool_]:

@@ -10,10 +10,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
+from parhelion.generators._parents_sky import another_sky
 from parhelion.generators._superres_frames import of_both
 from parhelion.generators._superres_labels import of_another_scene
 from parhelion.generators._superres_settings import SHOWN, SeenDetail, SuperresConfig
-from parhelion.generators._trained import Learner, Seen, TrainedConfig, cells
+from parhelion.generators._trained import Learner, Seen, TrainedConfig
 from parhelion.generators.ddpm import Ddpm
 from parhelion.pipeline.conditions import Conditions
 from parhelion.pipeline.contracts import (
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
     from parhelion.generators._ddpm_draw import Size, Walk
     from parhelion.generators._denoiser import Denoiser, Told
+
+CHANGES = "a generator that changes them"
 
 
 class Superres(Ddpm):
@@ -60,7 +63,9 @@ class Superres(Ddpm):
 
     def refusal(self, conditions: Conditions, parent: FrameKey | None = None) -> str | None:
         """Also conditions that are not the parent's, which a larger picture keeps."""
-        if parent is not None and (refused := self._changes(conditions, parent.conditions)):
+        if parent is not None and (
+            refused := another_sky(self.NAME, conditions, parent.conditions, CHANGES)
+        ):
             return refused
         return super().refusal(conditions, parent)
 
@@ -69,7 +74,7 @@ class Superres(Ddpm):
         parent, y = request.parent, request.annotation
         if parent is None:
             return f"{self.NAME} enlarges a picture: give a parent"
-        if refused := self._changes(request.conditions, parent.conditions):
+        if refused := another_sky(self.NAME, request.conditions, parent.conditions, CHANGES):
             return refused
         wanted = self._enlarged(parent.size)
         if y is not None and y.layers & set(LAYERS) and y.size != wanted:
@@ -147,17 +152,6 @@ class Superres(Ddpm):
 
     def _enlarged(self, size: "Size") -> "Size":
         return size[0] * self.config.scale, size[1] * self.config.scale
-
-    def _changes(self, asked: Conditions, parent: Conditions) -> str | None:
-        """Why a parent is not drawn under other conditions than its own."""
-        other = asked.stated_otherwise(parent)
-        if cells(asked) == cells(parent) and not other:
-            return None
-        numbers = f" ({', '.join(other)})" if other else ""
-        return (
-            f"{self.NAME} keeps the parent's conditions, {', '.join(cells(parent))}; asked were "
-            f"{', '.join(cells(asked))}{numbers}: use a generator that changes them"
-        )
 
 
 PART = Superres

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from parhelion.pipeline import parts
-from parhelion.pipeline.contracts import FitReport, Generator, TrainingData
+from parhelion.pipeline.contracts import FitReport, Generator, RestsOnFiles, TrainingData
 from parhelion.pipeline.engine import ChunkResult, Spec, Stage, as_folder
 from parhelion.pipeline.files import write_json
 from parhelion.pipeline.packages import BYTE_PACKAGES
@@ -39,12 +39,16 @@ def fit_spec(
     test_groups: frozenset[str],
     seed: int,
 ) -> Spec:
-    """What the one chunk of a fit needs: files of the run, and the groups that it must not see."""
+    """What the one chunk of a fit needs: files of the run, and the groups that it must not see;
+    and which trained files it takes up, so that others of the same name are a fit of their own.
+    """
+    generator = parts.build("generators", draw.generator, **draw.settings)
     return {
         "generator": draw.generator,
         "settings": draw.settings,
         "source": list(source),
         "target": list(target),
+        "rests_on": generator.rests_on() if isinstance(generator, RestsOnFiles) else (),
         "test_groups": sorted(test_groups),
         "seed": seed_of(seed, "fit", draw.generator),
     }

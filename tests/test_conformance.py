@@ -72,20 +72,26 @@ def weights(name: str, folder: Path) -> dict[str, Any]:
 
 
 def requests(generator: Any) -> list[Request]:
-    """Three requests of different parents, under conditions that the generator draws of them."""
-    drawable = [c for c in CANDIDATES if draws(generator, c)]
+    """Three requests of different parents, under conditions that the generator draws of them: of
+    clear days, or where it keeps the parent's sky, of that.
+    """
+    pairs = [(c, c if alike else CLEAR) for alike in (False, True) for c in CANDIDATES]
+    drawable = [pair for pair in pairs if draws(generator, *pair)]
     assert drawable, "refuses fog, night and clear day alike"
+    chosen = [drawable[i % len(drawable)] for i in range(3)]
     return [
-        Request(conditions=drawable[i % len(drawable)], seed=40 + i, draw=i, parent=make_frame(i))
-        for i in range(3)
+        Request(conditions=c, seed=40 + i, draw=i, parent=make_frame(i, conditions=has))
+        for i, (c, has) in enumerate(chosen)
     ]
 
 
-def draws(generator: Any, conditions: Conditions) -> bool:
+def draws(generator: Any, conditions: Conditions, has: Conditions) -> bool:
+    """Whether it draws these conditions of a parent that `has` those."""
     if generator.refusal(conditions) is not None:
         return False
+    parent = make_frame(0, conditions=has)
     try:
-        list(generator.generate([Request(conditions=conditions, seed=1, parent=make_frame(0))]))
+        list(generator.generate([Request(conditions=conditions, seed=1, parent=parent)]))
     except CannotHonour:  # such as of a parent under another sky
         return False
     return True

@@ -20,8 +20,9 @@ from parhelion.generators._denoiser import FREE, STREAM, Told, at_unit_size, tol
 from parhelion.generators._guidance import between, guided_by, mixed
 from parhelion.generators._noise_levels import SMALLEST, scales
 from parhelion.generators._refine import Refine
+from parhelion.generators._whole_images import y_vector
 from parhelion.generators.ddpm import Ddpm, DdpmConfig
-from parhelion.pipeline.conditions import Conditions, Weather
+from parhelion.pipeline.conditions import Conditions, Event, Weather
 from parhelion.pipeline.contracts import CannotHonour, CannotLearn, Request, TrainingData
 from parhelion.pipeline.frame import Annotation, Frame
 from parhelion.pipeline.frame_list import FrameList
@@ -324,7 +325,7 @@ def test_the_bound_lies_a_little_below_a_density_that_is_known() -> None:
     levels = np.clip(np.round((random.normal(0, 0.2, (16, 1, 24, 24)) + 1) * 127.5), 0, 255)
     x = torch.from_numpy(levels / 127.5 - 1).float()
     nothing = told(torch.zeros(16, 0), torch.zeros(16, 0, 24, 24))
-    found = nats(BestOfGaussian(), x, nothing, 64, torch.Generator().manual_seed(9))  # type: ignore[arg-type]
+    found = nats(BestOfGaussian(), x, nothing, 64, range(16))  # type: ignore[arg-type]
     per_level = math.log(2 / 255) - 0.5 * math.log(2 * math.pi * 0.2**2)
     wanted = per_level * x[0].numel() - (x.square().flatten(1).sum(dim=1) / (2 * 0.2**2))
     bits = float((found - wanted).mean()) / (x[0].numel() * math.log(2))
@@ -352,6 +353,33 @@ def test_bits_of_frames_are_finite_and_the_same_again(digits: Ddpm, streets: Ddp
     dark = Conditions(weather=Weather.CLEAR, hour=1)
     with pytest.raises(CannotHonour, match="night"):
         streets.bits_per_dimension([make_frame(8, conditions=dark)], seed=1)
+
+
+def test_the_bound_is_of_each_frame_alone_and_of_its_middle(digits: Ddpm, streets: Ddpm) -> None:
+    frames, bits = digit_frames(5, first=70), digits.bits_per_dimension
+    together, _ = bits(frames, 1)
+    assert bits(frames[::-1], 1)[0] == pytest.approx(together, abs=1e-4)
+    assert np.mean([bits([f], 1)[0] for f in frames]) == pytest.approx(together, abs=1e-4)
+    large = make_frame(8, conditions=DAY)  # crops are of 16x24
+    image = large.image.copy()
+    image[:4] = 255  # outside of its middle
+    moved = replace(large, image=image)
+    assert streets.bits_per_dimension([moved], 1) == streets.bits_per_dimension([large], 1)
+
+
+def test_y_is_measured_by_every_weather_and_event_however_rare(tmp_path: Path) -> None:
+    rare = [
+        Conditions(weather=Weather.RAINING, hour=12),
+        Conditions(weather=Weather.THUNDER_STORM, hour=12),
+        Conditions(weather=Weather.RAINING, hour=12, event=Event.FLOOD),
+    ]
+    skies = [rare[0]] * 200 + rare[1:]
+    frames = [make_frame(i, 8, 8, conditions=sky) for i, sky in enumerate(skies)]
+    step = step_of(TrainingData(source=FrameList(frames)))
+    y = torch.from_numpy(np.stack([y_vector(None, sky, ()) for sky in rare]))
+    read = step.D.read_y(y)
+    assert float((read[0] - read[1]).norm()) > 1
+    assert float((read[0] - read[2]).norm()) > 1
 
 
 def test_frames_of_any_size_are_learnt_as_they_are_and_drawn_at_their_own(tmp_path: Path) -> None:

@@ -333,7 +333,9 @@ def test_numbers_events_and_another_sky_in_a_mask_are_refused_by_name(made: Made
     assert "visibility_m" in refused(made("img2img"), asked("img2img", conditions=misty))
     flood = FOG.model_copy(update={"event": Event.FLOOD})
     assert "flood" in refused(made("img2img"), asked("img2img", conditions=flood))
-    assert "keeps the parent's sky" in refused(made("inpaint"), asked("inpaint", conditions=FOG))
+    assert "keeps the parent's conditions" in refused(
+        made("inpaint"), asked("inpaint", conditions=FOG)
+    )
 
 
 # Refusals

@@ -12,7 +12,7 @@ from parhelion.generators.insert import Insert, InsertConfig, changed
 from parhelion.pipeline.conditions import Conditions, Weather
 from parhelion.pipeline.contracts import CannotHonour, Request, TrainingData
 from parhelion.pipeline.frame import Frame
-from parhelion.pipeline.frame_list import FrameList
+from parhelion.pipeline.frame_list import FrameList, key_of
 from parhelion.pipeline.layers import instance_boxes
 from parhelion.pipeline.scene_class import SceneClass
 
@@ -85,3 +85,12 @@ def test_what_cannot_be_inserted_is_told(part: Insert, tmp_path: Path) -> None:
         crowded.fit(data, tmp_path, seed=1)
     with pytest.raises(ValidationError, match="colour"):
         InsertConfig(repaint={"colour": 1})
+
+
+def test_a_parent_by_day_is_no_picture_by_night_with_a_thing_in_it(part: Insert) -> None:
+    day = Conditions(weather=Weather.CLEAR, hour=12)
+    parent = make_frame(41, width=64, height=48, conditions=day)
+    assert "keeps the parent's conditions" in (part.refusal(NIGHT, key_of(parent)) or "")
+    assert part.refusal(NIGHT, key_of(street(41))) is None
+    with pytest.raises(CannotHonour, match="keeps the parent's conditions, clear/day"):
+        next(iter(part.generate([Request(conditions=NIGHT, seed=1, parent=parent)])))

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import make_frame
+from digit_frames import digit_frames, label
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -15,7 +16,7 @@ from parhelion.generators._noise_levels import sampling_levels
 from parhelion.generators._repaint_layout import become, merged
 from parhelion.generators._repaint_walk import places, repainted
 from parhelion.generators.repaint import Repaint, RepaintConfig
-from parhelion.pipeline.conditions import Conditions, Weather
+from parhelion.pipeline.conditions import Conditions, Event, Weather
 from parhelion.pipeline.contracts import CannotHonour, Request, TrainingData
 from parhelion.pipeline.frame import Annotation, Frame
 from parhelion.pipeline.frame_list import FrameList
@@ -258,3 +259,38 @@ def test_a_word_beside_an_annotation_is_refused(part: Repaint) -> None:
     )
     with pytest.raises(CannotHonour, match="got both"):
         next(iter(part.generate([both])))
+
+
+def test_what_stays_of_the_parent_keeps_its_conditions(part: Repaint) -> None:
+    """A picture of which a corner was drawn by night is no picture by night."""
+    night = Conditions(weather=Weather.CLEAR, hour=23)
+    flood = DAY.model_copy(update={"event": Event.FLOOD})
+    for other, sentence in ((night, "other: time_of_day, hour"), (flood, "other: event")):
+        with pytest.raises(CannotHonour, match=rf"keeps the parent's conditions.*{sentence}"):
+            drawn(part, mask=right_half(), conditions=other)
+    with pytest.raises(CannotHonour, match="clear/night"):  # which it has not learnt
+        drawn(part, conditions=night)
+    vague = drawn(part, mask=right_half(), conditions=Conditions())
+    assert vague.conditions == PARENT.conditions
+
+
+def test_a_class_is_another_only_where_all_is_drawn(tmp_path: Path) -> None:
+    settings = {"patch": 1, "width": 8, "multiples": (1, 1), "steps": 1, "batch_size": 2}
+    part = Repaint(RepaintConfig(**settings, levels=2, jump=1, min_frames_per_cell=1))
+    part.fit(TrainingData(source=FrameList(digit_frames(12))), tmp_path, seed=1)
+    parent = digit_frames(1)[0]
+    assert parent.label is not None
+    other = label((parent.label.index + 1) % 3)
+    asked = {"parent": parent, "conditions": parent.conditions}
+    assert drawn(part, **asked, annotation=Annotation(label=other)).label == other
+    assert drawn(part, **asked).label == parent.label
+    half = {**asked, "mask": right_half(parent)}
+    assert drawn(part, **half, annotation=Annotation(label=parent.label)).label == parent.label
+    with pytest.raises(CannotHonour, match="keeps the parent's class"):
+        drawn(part, **half, annotation=Annotation(label=other))
+
+
+def test_a_jump_over_all_levels_would_resample_nothing() -> None:
+    with pytest.raises(ValueError, match="fewer than the 5 levels, got 5: nothing would be resam"):
+        RepaintConfig(levels=5, jump=5)
+    assert RepaintConfig(levels=5, jump=5, resamples=1).jump == 5

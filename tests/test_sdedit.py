@@ -1,5 +1,6 @@
 """Laws of `sdedit`: how much of the parent is left, and whose weights draw."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,9 +12,16 @@ from parhelion.generators._noise_levels import LARGEST, SMALLEST, level_at, samp
 from parhelion.generators.ddpm import Ddpm, DdpmConfig
 from parhelion.generators.sdedit import Sdedit, SdeditConfig
 from parhelion.pipeline.conditions import Conditions, Weather
-from parhelion.pipeline.contracts import CannotHonour, Request, TrainingData
+from parhelion.pipeline.contracts import (
+    CannotHonour,
+    Request,
+    TestGroupInFit,
+    TrainingData,
+)
+from parhelion.pipeline.fitting import fit_spec
 from parhelion.pipeline.frame import Frame
 from parhelion.pipeline.frame_list import FrameList
+from parhelion.pipeline.run_config import DrawConfig
 
 DAY = Conditions(weather=Weather.CLEAR, hour=12)
 TINY = {
@@ -96,3 +104,61 @@ def test_without_a_picture_it_cannot_start(trained: Path) -> None:
         list(part.generate([Request(conditions=DAY, seed=1, annotation=parent)]))
     with pytest.raises(CannotHonour, match="depth"):
         drawn(part, replace(parent, depth=None))
+
+
+def test_an_annotation_of_another_size_is_refused(trained: Path) -> None:
+    part, parent = over(trained, 0.5), make_frame(9, conditions=DAY)
+    other = Request(conditions=DAY, seed=1, parent=parent, annotation=make_frame(9, 24, 16))
+    with pytest.raises(CannotHonour, match=r"parent's size \(32, 48\), got \(16, 24\)"):
+        list(part.generate([other]))
+
+
+def test_a_folder_without_a_ddpm_is_told_before_anything_starts(
+    trained: Path, tmp_path: Path
+) -> None:
+    assert over(trained, 0.5).unready() is None
+    lost = Sdedit(SdeditConfig(trained=str(tmp_path)))
+    assert lost.unready() == (
+        f"sdedit: wanted a saved ddpm in {tmp_path}, got none: name another folder, or leave "
+        "`trained` empty to train one here"
+    )
+    with pytest.raises(ValueError, match="wanted a saved ddpm"):
+        lost.fit(STREETS, tmp_path, seed=1)
+    over(trained, 0.5).save(tmp_path)
+    assert "got sdedit: name another folder" in (lost.unready() or "")
+    with pytest.raises(ValueError, match="wanted a saved ddpm, got sdedit"):
+        Ddpm.load(tmp_path)
+
+
+def test_a_ddpm_that_has_seen_test_groups_is_not_taken_up(trained: Path) -> None:
+    part = Sdedit(SdeditConfig(trained=str(trained)))
+    seen = next(iter(STREETS.groups))
+    others = FrameList([make_frame(20, conditions=DAY)])
+    with pytest.raises(TestGroupInFit, match=f"{seen} among them: train one without them"):
+        part.fit(TrainingData(source=others, test_groups=frozenset({seen})), trained, seed=1)
+
+
+def test_threads_and_device_are_those_of_whoever_draws(trained: Path) -> None:
+    settings = {**TINY, "trained": str(trained), "threads": 2, "device": "cpu", "width": 16}
+    part = Sdedit(SdeditConfig(**settings))  # type: ignore[arg-type]
+    part.fit(STREETS, trained / "unused", seed=1)
+    assert (part.config.threads, part.config.device) == (2, "cpu")
+    assert part.config.width == TINY["width"]  # the network's are the saved one's
+
+
+def test_other_weights_in_the_folder_are_another_fit(trained: Path, tmp_path: Path) -> None:
+    """A run that took up the former ones fits anew."""
+    folder = tmp_path / "ddpm"
+    shutil.copytree(trained, folder)
+    draw = DrawConfig(generator="sdedit", settings={"trained": str(folder)})
+    before = fit_spec(draw, [], [], frozenset(), 1)
+    assert fit_spec(draw, [], [], frozenset(), 1) == before
+    other = Ddpm(DdpmConfig(**TINY))  # type: ignore[arg-type]
+    other.fit(STREETS, tmp_path / "fit", seed=2)
+    other.save(folder)
+    assert fit_spec(draw, [], [], frozenset(), 1) != before
+
+
+def test_no_likelihood_of_the_ddpm_is_told_as_its_own(trained: Path) -> None:
+    with pytest.raises(CannotHonour, match="no likelihood is known: ask ddpm"):
+        over(trained, 0.5).bits_per_dimension([make_frame(9, conditions=DAY)], 1)

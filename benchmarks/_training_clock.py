@@ -1,0 +1,28 @@
+"""Processor time of a training, over all runs of a program that took it up."""
+
+import json
+import time
+from pathlib import Path
+
+from parhelion.pipeline.files import write_bytes
+
+
+class TrainingClock:
+    """A training's progress: prints it, and keeps the seconds in a file."""
+
+    def __init__(self, name: str, kept: Path) -> None:
+        self.name, self.kept = name, kept
+        self._before = self.seconds
+        self._started = time.process_time()
+
+    @property
+    def seconds(self) -> float:
+        """Spent so far, as kept; 0 before anything was."""
+        return float(json.loads(self.kept.read_text())) if self.kept.is_file() else 0.0
+
+    def __call__(self, done: int, total: int) -> None:
+        if done % 50 and done != total:
+            return
+        spent = self._before + time.process_time() - self._started
+        write_bytes(self.kept, json.dumps(spent).encode())
+        print(f"\r{self.name}: {done}/{total} steps, {spent:.0f} s", end="", flush=True)
