@@ -9,8 +9,8 @@ most of the time goes where pictures are large.
 Nothing in the loss holds the size of what passes between the blocks, as each normalises what it
 reads: there it grew until numbers of 1e11 went through the network, in which all that was told was
 lost. So, after Karras et al. 2024 (EDM2), every block gives back unit size, filters are no longer
-than 1, and there are no biases: at unit size these made the smallest layers say the same of every
-picture, as attention did too, which is left to be asked for.
+than 1, and have no biases: at unit size these made the smallest layers say the same of every
+picture, as attention did too, which is left to be asked for. What is told still scales and shifts.
 
 Legend: N = batch, C = channels of a picture, B = of what stands beside it, H, W = pixels, Y =
 entries of a y vector, E = of the embedding.
@@ -147,7 +147,9 @@ class Denoiser(nn.Module):
 
 
 def held_in_size(unet: nn.Module) -> None:
-    """Takes constants from a U-Net but from its end, and lets every block give back unit size."""
+    """Takes constants from the convolutions and norms of a U-Net but from its end, and lets every
+    block give back unit size.
+    """
     for name, module in unet.named_modules():
         if isinstance(module, STREAM):
             module.register_forward_hook(at_unit_size)

@@ -6,14 +6,13 @@ from parhelion.pipeline.conditions import Conditions
 
 def another_sky(name: str, asked: Conditions, has: Conditions, instead: str) -> str | None:
     """Why generator `name` does not draw these conditions of a parent that `has` others, and what
-    to use `instead`. What is not stated is as the parent has it.
+    to use `instead`. Hours and numbers that are not stated are as the parent has them.
     """
     other = asked.stated_otherwise(has)
-    if asked.event is not has.event:
-        other = [*other, "event"]
-    if not other:
+    if cells(asked) == cells(has) and not other:
         return None
+    stated = f" ({', '.join(other)})" if other else ""
     return (
         f"{name} keeps the parent's conditions, {', '.join(cells(has))}; asked were "
-        f"{', '.join(cells(asked))} (other: {', '.join(other)}): use {instead}"
+        f"{', '.join(cells(asked))}{stated}: use {instead}"
     )

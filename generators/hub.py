@@ -199,7 +199,7 @@ class Hub:
                 f"got frames with {has.event.value}"
             )
         if self.config.kind == "inpaint":
-            if has is None:
+            if has is None or not asked.stated_otherwise(has):
                 return None
             return another_sky("hub of kind inpaint", asked, has, "kind img2img or instruct")
         stated = [name for name in PHYSICS if getattr(asked, name) is not None]

@@ -184,7 +184,7 @@ def test_a_layer_that_it_needs_and_lacks_is_named(name: str, generator: Any) -> 
     part = generator(name)
     request = requests(part)[0]
     for layer in sorted(part.needs & LAYERS):
-        poor = replace(make_frame(0), **{layer: None})
+        poor = replace(request.parent, **{layer: None})
         with pytest.raises(CannotHonour, match=layer):
             list(part.generate([replace(request, parent=poor)]))
 
