@@ -223,7 +223,8 @@ def main() -> int:
     given = arguments(__doc__ or "").parse_args()
     one_thread()
     train_scenes = Scenes(first=0, count=2) if given.quick else TRAIN
-    train, judge, test = (streets(scenes) for scenes in (train_scenes, JUDGE, TEST))
+    test_scenes = Scenes(first=TEST.first, count=2) if given.quick else TEST
+    train, judge, test = (streets(scenes) for scenes in (train_scenes, JUDGE, test_scenes))
     wishes: list[Wish] = list(named(test))
     folder = street_ddpm(train, 20) if given.quick else street_ddpm(train)
     rival, minutes = pix2pix(train, 20 if given.quick else PIX2PIX_STEPS)
