@@ -1,19 +1,20 @@
 """What generators share that let another one draw, and keep annotations of training frames.
 
-A subclass says who draws (`inner_part`), what it keeps (`stock_of`) and how a request becomes a
-frame.
+A subclass says who draws (`inner_part`), what it keeps (`stock_of`) and what it makes of a request
+(`composed`).
 """
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 from parhelion.generators._joint_layouts import Origin
 from parhelion.pipeline import parts
 from parhelion.pipeline.conditions import Conditions
 from parhelion.pipeline.contracts import (
+    DrawsTogether,
     FitReport,
     FrameKey,
     Generator,
@@ -35,6 +36,13 @@ if TYPE_CHECKING:
     from parhelion.generators._joint_stock import Stock
 
 INNER = "inner"
+
+
+class Composed(NamedTuple):
+    """A request whose annotation was made up."""
+
+    asked: Request  # of the inner generator
+    told: Callable[[Frame], Frame]  # gives the drawn frame the story of its annotation
 
 
 class WithStock(ABC):
@@ -60,8 +68,13 @@ class WithStock(ABC):
         """What is kept of training groups. Raises ValueError where there is nothing to draw of."""
 
     @abstractmethod
-    def frame(self, request: Request) -> Frame:
-        """One frame. Raises CannotHonour."""
+    def composed(self, request: Request) -> Composed:
+        """What the inner generator is asked for. Raises CannotHonour."""
+
+    @property
+    def at_once(self) -> int:
+        """As many as the inner generator draws together."""
+        return self.inner.at_once if isinstance(self.inner, DrawsTogether) else 1
 
     def refusal(self, conditions: Conditions, parent: FrameKey | None = None) -> str | None:
         """Why not: as the inner generator says."""
@@ -87,9 +100,13 @@ class WithStock(ABC):
         return report.model_copy(update={"checkpoint_sha256": self._sha256})
 
     def generate(self, requests: Sequence[Request]) -> Iterator[Frame]:
-        """One frame per request, each drawn alone. Raises CannotHonour."""
-        for request in requests:
-            yield self.frame(request)
+        """One frame per request. Raises CannotHonour."""
+        for first in range(0, len(requests), self.at_once):
+            some = requests[first : first + self.at_once]
+            composed = [self.composed(request) for request in some]
+            drawn = self.inner.generate([one.asked for one in composed])
+            for request, one, inner in zip(some, composed, drawn, strict=True):
+                yield one.told(self._drawn(request, one.asked, inner))
 
     def save(self, folder: Path) -> None:
         """The inner generator's state in a folder of its own; annotations as safetensors, JSON."""
@@ -131,9 +148,8 @@ class WithStock(ABC):
             raise ValueError(f"{self.NAME} has nothing to save or to draw from: fit it first")
         return self._stock
 
-    def drawn(self, request: Request, asked: Request) -> Frame:
-        """The picture of `asked`, by the inner generator, as what comes of `request`."""
-        (inner,) = self.inner.generate([asked])
+    def _drawn(self, request: Request, asked: Request, inner: Frame) -> Frame:
+        """The inner generator's frame of `asked`, as what comes of `request`."""
         step = generator_step(self.NAME, self.VERSION, self.config, checkpoint_sha256=self._sha256)
         frame = descend(
             request,

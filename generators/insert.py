@@ -14,7 +14,7 @@ from pydantic import Field
 from parhelion.generators._joint_layouts import NEEDED
 from parhelion.generators._parents_sky import another_sky
 from parhelion.generators._settings import Positive, Share
-from parhelion.generators._with_stock import WithStock, with_story
+from parhelion.generators._with_stock import Composed, WithStock, with_story
 from parhelion.pipeline import parts
 from parhelion.pipeline.conditions import Conditions
 from parhelion.pipeline.contracts import (
@@ -25,7 +25,7 @@ from parhelion.pipeline.contracts import (
     TrainingData,
 )
 from parhelion.pipeline.descent import require_layers
-from parhelion.pipeline.frame import Annotation, Frame
+from parhelion.pipeline.frame import Annotation
 from parhelion.pipeline.frame_list import key_of
 from parhelion.pipeline.scene_class import CHILDREN, ClassName, SceneClass
 from parhelion.pipeline.seeds import rng, seed_of
@@ -89,7 +89,7 @@ class Insert(WithStock):
             )
         return stock
 
-    def frame(self, request: Request) -> Frame:
+    def composed(self, request: Request) -> Composed:
         """The parent with something new in it. Raises CannotHonour."""
         from parhelion.generators._joint_recombine import recombined
 
@@ -115,8 +115,7 @@ class Insert(WithStock):
             annotation=placed[-1].y,
             mask=changed(y, placed[-1].y, self.config.margin_px),
         )
-        frame = self.drawn(request, asked)
-        return with_story(frame, None, placed, request, self.VERSION)
+        return Composed(asked, lambda x: with_story(x, None, placed, request, self.VERSION))
 
     def _sought(self) -> frozenset[SceneClass]:
         """The classes, and those of which they are the coarse name."""

@@ -16,7 +16,7 @@ from pydantic import model_validator
 
 from parhelion.generators._joint_layouts import NEEDED, Origin
 from parhelion.generators._settings import Positive, Share
-from parhelion.generators._with_stock import WithStock, with_story
+from parhelion.generators._with_stock import Composed, WithStock, with_story
 from parhelion.pipeline import parts
 from parhelion.pipeline.conditions import Conditions
 from parhelion.pipeline.contracts import (
@@ -122,8 +122,8 @@ class Joint(WithStock):
         stated = dict.fromkeys(s.conditions for s in stock.stated)
         self._drawable = [c for c in stated if self.inner.refusal(c) is None]
 
-    def frame(self, request: Request) -> Frame:
-        """An annotation, then its picture. Raises CannotHonour."""
+    def composed(self, request: Request) -> Composed:
+        """An annotation, of which a picture is asked. Raises CannotHonour."""
         if refused := self.refusal(request.conditions) or _unsupported(request):
             raise CannotHonour(refused)
         random = rng(request.seed, "joint")
@@ -132,13 +132,16 @@ class Joint(WithStock):
             conditions = self.stock.conditions(self._drawable, random)
         if not self.recombines:
             y = Annotation(conditions=conditions, label=self._label(request, conditions, random))
-            return self._drawn(request, y)
+            return Composed(_asked(request, y), lambda frame: frame)
         origin, placed = self._recombined(request, random)
-        frame = self._drawn(request, replace(placed[-1].y, conditions=conditions))
-        frame = with_story(frame, origin, placed, request, self.VERSION)
-        if origin is None or request.parent is not None:
-            return frame
-        return frame.with_provenance(group_id=origin.group_id, source=origin.source)
+
+        def told(frame: Frame) -> Frame:
+            frame = with_story(frame, origin, placed, request, self.VERSION)
+            if origin is None or request.parent is not None:
+                return frame
+            return frame.with_provenance(group_id=origin.group_id, source=origin.source)
+
+        return Composed(_asked(request, replace(placed[-1].y, conditions=conditions)), told)
 
     def _label(
         self, request: Request, conditions: Conditions, random: np.random.Generator
@@ -183,15 +186,15 @@ class Joint(WithStock):
             "least_seen"
         )
 
-    def _drawn(self, request: Request, y: Annotation) -> Frame:
-        """The picture of `y`, by the inner generator, with the labels that it keeps."""
-        asked = Request(
-            conditions=y.conditions,
-            seed=seed_of(request.seed, "joint.x"),
-            draw=request.draw,
-            annotation=y,
-        )
-        return self.drawn(request, asked)
+
+def _asked(request: Request, y: Annotation) -> Request:
+    """The picture of `y`."""
+    return Request(
+        conditions=y.conditions,
+        seed=seed_of(request.seed, "joint.x"),
+        draw=request.draw,
+        annotation=y,
+    )
 
 
 def _unsupported(request: Request) -> str | None:

@@ -94,3 +94,11 @@ def test_a_parent_by_day_is_no_picture_by_night_with_a_thing_in_it(part: Insert)
     assert part.refusal(NIGHT, key_of(street(41))) is None
     with pytest.raises(CannotHonour, match="keeps the parent's conditions, clear/day"):
         next(iter(part.generate([Request(conditions=NIGHT, seed=1, parent=parent)])))
+
+
+def test_things_put_in_together_are_those_put_in_alone(part: Insert) -> None:
+    requests = [Request(conditions=NIGHT, seed=seed, parent=street(40 + seed)) for seed in range(3)]
+    assert part.at_once == REPAINT["draw_batch"] > 1
+    together = [frame.content_sha256 for frame in part.generate(requests)]
+    alone = [next(iter(part.generate([request]))).content_sha256 for request in requests]
+    assert together == alone
