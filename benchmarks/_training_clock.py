@@ -12,16 +12,18 @@ class TrainingClock:
 
     def __init__(self, name: str, kept: Path) -> None:
         self.name, self.kept = name, kept
-        self._before = self.seconds
+        self._before = self.seconds if kept.is_file() else 0.0
         self._started = time.process_time()
+        self._learns = False
 
     @property
     def seconds(self) -> float:
-        """Spent so far, as kept; 0 before anything was."""
-        return float(json.loads(self.kept.read_text())) if self.kept.is_file() else 0.0
+        """Spent in all. Raises FileNotFoundError where nobody kept it."""
+        return float(json.loads(self.kept.read_text()))
 
     def __call__(self, done: int, total: int) -> None:
-        if done % 50 and done != total:
+        self._learns |= done < total  # a training that is only loaded takes no time
+        if not self._learns or (done % 50 and done != total):
             return
         spent = self._before + time.process_time() - self._started
         write_bytes(self.kept, json.dumps(spent).encode())

@@ -204,7 +204,7 @@ DRAWERS = {"ours": our_drawer, "theirs": their_drawer}
 
 
 def speed_figures() -> Figures:
-    """Processor seconds of both, in turn in this process; the ratio of medians. And the memory that
+    """Processor seconds of both, in turn in this process: the median of ratios. And the memory that
     drawing takes beyond what was there, each in a process of its own.
     """
     contenders = {name: made() for name, made in DRAWERS.items()}

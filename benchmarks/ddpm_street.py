@@ -67,7 +67,7 @@ def pix2pix(train: StoredFrames, steps: int) -> tuple[Pix2Pix, float]:
     """
     settings = {"uses_parent": False, "steps": steps, "min_frames_per_cell": 2}
     part = Pix2Pix(PIX2PIX.model_copy(update=settings))
-    work = WORK / f"{digest([key.frame_id for key in train.keys])[:12]}-{steps}"
+    work = WORK / digest(part.VERSION, part.config, [key.frame_id for key in train.keys])[:12]
     clock = TrainingClock("pix2pix", work / CLOCK)
     part.fit(TrainingData(source=train), work, 1, clock)
     print()

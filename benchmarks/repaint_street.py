@@ -13,6 +13,7 @@ places before anything was put there.
 
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -220,12 +221,12 @@ def found_figures(
 
 def _share(found: Sequence[tuple[str, bool]], bar: float | None = None) -> Figure:
     """Percent that were found, a scene left out at a time; 0 of none."""
-    note = f"of {len(found)}"
+    hits, note = np.array([100.0 * hit for _, hit in found]), f"of {len(found)}"
     if len({group for group, _ in found}) < 2:
-        return Figure(value=0.0, unit="%", bar=bar, note=note)
-    hits = np.array([100.0 * hit for _, hit in found])
+        value = float(hits.mean()) if found else 0.0
+        return Figure(value=value, unit="%", bar=bar, note=f"{note}, of one street at most")
     figure = _mean(hits, np.array([group for group, _ in found]), bar)
-    return Figure(value=figure.value, unit="%", interval=figure.interval, bar=bar, note=note)
+    return replace(figure, unit="%", note=note)
 
 
 def _new(before: Frame, after: Frame) -> Mask:

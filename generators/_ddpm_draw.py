@@ -190,8 +190,8 @@ def bits(
     seen: "SeenFrames",
     seed: int,
 ) -> float:
-    """Mean bits per grey level, by the bound, of frames no larger than a training crop: continued
-    to its size as they were in training.
+    """Mean bits per grey level, by the bound, of frames no larger than a training crop. They are
+    continued to its size, as in training: what is said of all bounds what is said of a part.
     """
     size, device, sums = (
         rounded_up(seen.size, network.stride),
@@ -200,8 +200,8 @@ def bits(
     )
     for first in range(0, len(frames), config.draw_batch):
         some = slice(first, first + config.draw_batch)
-        pixels = [scaled(pixels_of(f.image, f.size, seen.channels)[None]) for f in frames[some]]
-        x = torch.cat([continued(p, size) for p in pixels]).to(device)
+        levels = [scaled(pixels_of(f.image, f.size, seen.channels)[None]) for f in frames[some]]
+        x = torch.cat([continued(own, size) for own in levels]).to(device)
         each = [
             told_of([frame.conditions], [y], frame.size, seen)
             for frame, y in zip(frames[some], layouts[some], strict=True)
@@ -212,7 +212,8 @@ def bits(
         )
         seeds = [seed_of("ddpm.bound", seed, frame.frame_id) for frame in frames[some]]
         found = nats(network, x, known.to(device), config.bound_levels, seeds)
-        sums -= float(found.sum()) / (x[0].numel() * math.log(2))
+        own = torch.tensor([pixels[0].numel() for pixels in levels])
+        sums -= float((found.cpu() / own).sum()) / math.log(2)
     return sums / len(frames)
 
 

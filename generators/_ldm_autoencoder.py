@@ -147,8 +147,9 @@ def planned(config: "LdmConfig", channels: int) -> dict[str, Any]:
 
 
 def digests(folder: str) -> tuple[str, ...]:
-    """sha256 of each file of a folder that is loaded."""
-    return tuple(sha256_of(Path(folder) / name) for name in ("config.json", WEIGHTS))
+    """sha256 of each file of a folder that is loaded; "" of one that is not there."""
+    files = [Path(folder) / name for name in ("config.json", WEIGHTS)]
+    return tuple(sha256_of(file) if file.is_file() else "" for file in files)
 
 
 def lacking(config: "LdmConfig") -> str | None:

@@ -84,7 +84,7 @@ class OverDdpm(Ddpm):
         if seen := sorted(data.test_groups & set(taken.seen.learnt_from)):
             raise TestGroupInFit(
                 f"{self.NAME}: the ddpm in {self.config.trained} has learnt from {len(seen)} "
-                f"groups that are kept for testing here, {', '.join(seen[:3])} among them: train "
+                f"groups that are kept from training here, {', '.join(seen[:3])} among them: train "
                 "one without them"
             )
         self._fitted = fitted = self._draws_with(taken.network, taken.seen)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from parhelion.generators._conditioning import CONDITION_SIZE, condition_vector
-from parhelion.pipeline.conditions import Conditions
+from parhelion.pipeline.conditions import PHYSICS, Conditions
 from parhelion.pipeline.contracts import CannotHonour, CannotLearn, FrameSet, TrainingData
 from parhelion.pipeline.frame import Image, ImageLabel
 
@@ -130,15 +130,19 @@ class WholeImages:
 
 
 def typical(frames: FrameSet, cells: Sequence[NDArray[np.int_]]) -> list[int]:
-    """Rows of frames, MEASURED of each of these cells, from all through it; and of every weather
-    and event in a cell one more, however rare: what never varied would not be read.
+    """Rows of frames, MEASURED of each of these cells, from all through it; and one more of every
+    weather, event and set of stated numbers in it, however rare: what never varies is not read.
     """
     rows: list[int] = []
     for cell in cells:
         rows += cell[np.linspace(0, len(cell) - 1, MEASURED).astype(int)].tolist()
-        conditions = {i: frames.keys[i].conditions for i in cell.tolist()}
-        rows += {(c.weather, c.event): i for i, c in conditions.items()}.values()
+        rows += {_kind(frames.keys[i].conditions): i for i in cell.tolist()}.values()
     return rows
+
+
+def _kind(conditions: Conditions) -> tuple[str, ...]:
+    stated = [name for name in ("hour", *PHYSICS) if getattr(conditions, name) is not None]
+    return conditions.weather.value, conditions.event.value, *sorted(stated)
 
 
 def pixels_of(image: Image, size: tuple[int, int], channels: int) -> NDArray[np.uint8]:

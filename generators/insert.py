@@ -33,6 +33,8 @@ from parhelion.pipeline.seeds import rng, seed_of
 if TYPE_CHECKING:
     from parhelion.generators._joint_stock import Stock
 
+EDITS = "a plan's `edits`, which keep what the parent has"
+
 
 class InsertConfig(PartConfig):
     """What is put in, and how it is painted."""
@@ -71,7 +73,7 @@ class Insert(WithStock):
         refused = super().refusal(conditions, parent)
         if refused or parent is None:
             return refused
-        return another_sky(self.NAME, conditions, parent.conditions, "a generator that changes it")
+        return another_sky(self.NAME, conditions, parent.conditions, EDITS)
 
     def stock_of(self, data: TrainingData, seed: int) -> "Stock":
         """Layouts with such objects. Raises ValueError where there is none."""

@@ -8,7 +8,7 @@ wish (`_text_encoder`): words and conditions are one request, and the record say
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field, model_validator
@@ -18,6 +18,7 @@ from parhelion.generators._settings import AboveZero, Positive, Share
 from parhelion.generators._trained import Drawn, Fitted, Learner, Seen, TrainedConfig
 from parhelion.generators._twins import Twins
 from parhelion.generators._understanding import asked, could_be, kept, settled, unshown
+from parhelion.generators._understood import understood
 from parhelion.generators._wishes import Grammar, Lexicon
 from parhelion.generators.ddpm import Ddpm, DdpmConfig
 from parhelion.pipeline.conditions import Conditions, Weather
@@ -31,7 +32,6 @@ from parhelion.pipeline.contracts import (
 from parhelion.pipeline.descent import require_layers
 from parhelion.pipeline.frame import Annotation, Frame
 from parhelion.pipeline.frame_list import key_of
-from parhelion.pipeline.provenance import RequestRecord
 
 if TYPE_CHECKING:
     import torch
@@ -93,17 +93,6 @@ class SeenEdits(SeenFrames):
     weathers: dict[str, int] = {}  # frames of each
     amounts: dict[str, tuple[float, float]] = {}  # of each weather that is light, and heavy
     lexicon: Lexicon = Lexicon()  # that the reader was taught
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Understood(Request):
-    """A request under the conditions that it was understood to ask for; it is recorded as asked."""
-
-    asked: Request
-
-    def record(self) -> RequestRecord:
-        """That of the request as it came."""
-        return self.asked.record()
 
 
 class Instruct(Ddpm):
@@ -230,7 +219,7 @@ class Instruct(Ddpm):
             f"{self.NAME} knows how likely edits of a parent are, and no frame alone"
         )
 
-    def _understood(self, request: Request) -> Understood:
+    def _understood(self, request: Request) -> Request:
         """The request under all the conditions that it asks for. Raises CannotHonour."""
         parent, refused = request.parent, self.unsupported(request)
         if refused or parent is None:
@@ -240,14 +229,7 @@ class Instruct(Ddpm):
             wanted = self.understood(request.text, wanted)
         if refused := self.refusal(wanted, key_of(parent)):
             raise CannotHonour(refused)
-        return Understood(
-            asked=request,
-            conditions=wanted,
-            seed=request.seed,
-            draw=request.draw,
-            parent=parent,
-            annotation=request.annotation,
-        )
+        return understood(request, wanted, text=None)
 
     def _cells(self) -> list[str]:
         """The cells of which it saw enough, in alphabetical order."""

@@ -19,6 +19,7 @@ from parhelion.generators._parents_sky import another_sky
 from parhelion.generators._repaint_layout import become, merged
 from parhelion.generators._settings import Positive
 from parhelion.generators._trained import Drawn, Fitted, TrainedConfig
+from parhelion.generators._understood import understood
 from parhelion.pipeline.contracts import CannotHonour, Request
 from parhelion.pipeline.descent import require_layers
 from parhelion.pipeline.frame import Annotation, Frame
@@ -138,7 +139,7 @@ class Repaint(OverDdpm):
             raise CannotHonour(refused)
         if request.parent is None or _mask(request).all():
             return request
-        return replace(request, conditions=request.parent.conditions)
+        return understood(request, request.parent.conditions)
 
 
 def _mask(request: Request) -> NDArray[np.bool_]:

@@ -7,7 +7,6 @@ from frames alone, in `_superres_step.py`: each is the answer, and shrunk it is 
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from parhelion.generators._parents_sky import another_sky
@@ -15,6 +14,7 @@ from parhelion.generators._superres_frames import of_both
 from parhelion.generators._superres_labels import of_another_scene
 from parhelion.generators._superres_settings import SHOWN, SeenDetail, SuperresConfig
 from parhelion.generators._trained import Learner, Seen, TrainedConfig
+from parhelion.generators._understood import understood
 from parhelion.generators.ddpm import Ddpm
 from parhelion.pipeline.conditions import Conditions
 from parhelion.pipeline.contracts import (
@@ -148,7 +148,7 @@ class Superres(Ddpm):
         parent, refused = request.parent, self.unsupported(request)
         if refused or parent is None:
             raise CannotHonour(refused)
-        return replace(request, conditions=parent.conditions)
+        return understood(request, parent.conditions)
 
     def _enlarged(self, size: "Size") -> "Size":
         return size[0] * self.config.scale, size[1] * self.config.scale

@@ -44,6 +44,7 @@ from parhelion.pipeline.compare_taken import taken
 from parhelion.pipeline.contracts import Generator
 from parhelion.pipeline.features import feature_network
 from parhelion.pipeline.files import model_from, write_json
+from parhelion.pipeline.fitting import rests_on
 from parhelion.pipeline.seeds import digest, seed_of
 from parhelion.pipeline.shards import StoredFrames
 
@@ -145,7 +146,8 @@ def _arm(contender: Contender, generator: Generator, settings: dict[str, JsonVal
 
 def _asked(setup: Setup, arm: Arm) -> str:
     """Digest of all that fitted state and drawn pictures of an arm depend on."""
-    return digest(arm, setup.data.digest, setup.n, setup.seed, _code(arm.generator))
+    taken_up = rests_on(arm.generator, arm.settings)
+    return digest(arm, taken_up, setup.data.digest, setup.n, setup.seed, _code(arm.generator))
 
 
 def _measured(setup: Setup, judge: Callable[[], Judge], outcome: Outcome, folder: Path) -> Outcome:

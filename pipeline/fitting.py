@@ -42,16 +42,21 @@ def fit_spec(
     """What the one chunk of a fit needs: files of the run, and the groups that it must not see;
     and which trained files it takes up, so that others of the same name are a fit of their own.
     """
-    generator = parts.build("generators", draw.generator, **draw.settings)
     return {
         "generator": draw.generator,
         "settings": draw.settings,
         "source": list(source),
         "target": list(target),
-        "rests_on": generator.rests_on() if isinstance(generator, RestsOnFiles) else (),
+        "rests_on": rests_on(draw.generator, draw.settings),
         "test_groups": sorted(test_groups),
         "seed": seed_of(seed, "fit", draw.generator),
     }
+
+
+def rests_on(name: str, settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """Digests of the trained files that such a generator takes up."""
+    made = parts.build("generators", name, **settings)
+    return made.rests_on() if isinstance(made, RestsOnFiles) else ()
 
 
 def fit_chunk(spec: Spec, chunk: Chunk) -> ChunkResult:

@@ -13,6 +13,7 @@ from parhelion.pipeline.dataset_card import About
 from parhelion.pipeline.downstream import DownstreamResult
 from parhelion.pipeline.engine import Executor
 from parhelion.pipeline.files import discard, model_from, replacing, sha256_of, write_json
+from parhelion.pipeline.fitting import rests_on
 from parhelion.pipeline.judging import gate_of
 from parhelion.pipeline.manifest import MANIFEST, Manifest, verify
 from parhelion.pipeline.overview import Table, audit_tables, budget_tables, ingest_tables
@@ -63,11 +64,12 @@ class Outcome(BaseModel):
 
 
 def inputs_digest(config: RunConfig) -> str:
-    """Digest of settings, code, package versions and what the sources hold now."""
+    """Digest of settings, code, packages, and what sources and trained files hold now."""
     modules = [f"parhelion.sim_adapters.{source.adapter}" for source in config.sources]
     modules += [f"parhelion.generators.{draw.generator}" for draw in config.generators]
     return digest(
         config,
+        [rests_on(draw.generator, draw.settings) for draw in config.generators],
         code_digest(*sorted({*MODULES, *modules})),
         [[name, version_of(name)] for name in BYTE_PACKAGES],
         [[ref.model_dump() for ref in refs] for refs in indexes_of(config)],

@@ -80,9 +80,11 @@ class Ingested:
 
     @cached_property
     def test_groups(self) -> frozenset[str]:
-        """Groups that nothing may be fitted on."""
+        """Groups that nothing may be fitted on: those that test, and those that only tell when to
+        stop or calibrate.
+        """
         keys = self.frames(*Role).keys
-        return frozenset(key.group_id for key in keys if key.split == "test")
+        return frozenset(key.group_id for key in keys if key.split != "train")
 
 
 def ingest_step(session: Session) -> Ingested:

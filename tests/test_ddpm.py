@@ -15,8 +15,10 @@ from parhelion.generators._annotated_crops import AnnotatedCrops
 from parhelion.generators._bands import joined, split
 from parhelion.generators._conditioning import PLANES
 from parhelion.generators._ddpm_bound import nats, prior, reconstruction
+from parhelion.generators._ddpm_draw import bits as bits_of
 from parhelion.generators._ddpm_step import DdpmStep, layers_of
 from parhelion.generators._denoiser import FREE, STREAM, Told, at_unit_size, told
+from parhelion.generators._denoiser_config import SeenFrames
 from parhelion.generators._guidance import between, guided_by, mixed
 from parhelion.generators._noise_levels import SMALLEST, scales
 from parhelion.generators._refine import Refine
@@ -330,6 +332,25 @@ def test_the_bound_lies_a_little_below_a_density_that_is_known() -> None:
     wanted = per_level * x[0].numel() - (x.square().flatten(1).sum(dim=1) / (2 * 0.2**2))
     bits = float((found - wanted).mean()) / (x[0].numel() * math.log(2))
     assert -0.15 < bits < 0
+
+
+class StriddenGaussian(BestOfGaussian, torch.nn.Linear):
+    """The same, for frames that a network with a stride continues."""
+
+    stride = 16
+
+
+def test_what_frames_are_continued_by_does_not_make_them_likelier() -> None:
+    random = np.random.default_rng(8)
+    grey = np.clip(np.round((random.normal(0, 0.2, (6, 20, 20, 1)) + 1) * 127.5), 0, 255)
+    images = grey.astype(np.uint8).repeat(3, axis=3)
+    frames = [replace(digit_frame(i, 0), image=image) for i, image in enumerate(images)]
+    seen = SeenFrames(size=(20, 20), channels=1, vocabulary=WORDS)
+    layouts = [Annotation(label=frame.label) for frame in frames]
+    found = bits_of(StriddenGaussian(1, 1), frames, layouts, TINY, seen, 1)  # type: ignore[arg-type]
+    x = grey / 127.5 - 1
+    density = -0.5 * math.log(2 * math.pi * 0.2**2) - (x**2).mean() / (2 * 0.2**2)
+    assert found > -(density + math.log(2 / 255)) / math.log(2)
 
 
 def test_a_grey_level_behind_little_noise_is_nearly_certain() -> None:

@@ -273,6 +273,8 @@ def test_what_stays_of_the_parent_keeps_its_conditions(part: Repaint) -> None:
     cell = Conditions(weather=DAY.weather, time_of_day=DAY.time_of_day)
     vague = drawn(part, mask=right_half(), conditions=cell)
     assert vague.conditions == PARENT.conditions
+    assert vague.provenance.request is not None
+    assert vague.provenance.request.conditions == cell  # as it was asked
 
 
 def test_a_class_is_another_only_where_all_is_drawn(tmp_path: Path) -> None:

@@ -21,7 +21,8 @@ from parhelion.pipeline.contracts import (
 from parhelion.pipeline.fitting import fit_spec
 from parhelion.pipeline.frame import Frame
 from parhelion.pipeline.frame_list import FrameList
-from parhelion.pipeline.run_config import DrawConfig
+from parhelion.pipeline.run import inputs_digest
+from parhelion.pipeline.run_config import DrawConfig, RunConfig
 
 DAY = Conditions(weather=Weather.CLEAR, hour=12)
 TINY = {
@@ -151,12 +152,15 @@ def test_other_weights_in_the_folder_are_another_fit(trained: Path, tmp_path: Pa
     folder = tmp_path / "ddpm"
     shutil.copytree(trained, folder)
     draw = DrawConfig(generator="sdedit", settings={"trained": str(folder)})
-    before = fit_spec(draw, [], [], frozenset(), 1)
-    assert fit_spec(draw, [], [], frozenset(), 1) == before
+    street = {"adapter": "street"}
+    run = RunConfig(name="a", sources=[street], generators=[draw], plan={"wanted": []})
+    before = fit_spec(draw, [], [], frozenset(), 1), inputs_digest(run)
+    assert (fit_spec(draw, [], [], frozenset(), 1), inputs_digest(run)) == before
     other = Ddpm(DdpmConfig(**TINY))  # type: ignore[arg-type]
     other.fit(STREETS, tmp_path / "fit", seed=2)
     other.save(folder)
-    assert fit_spec(draw, [], [], frozenset(), 1) != before
+    assert fit_spec(draw, [], [], frozenset(), 1) != before[0]
+    assert inputs_digest(run) != before[1]
 
 
 def test_no_likelihood_of_the_ddpm_is_told_as_its_own(trained: Path) -> None:
