@@ -72,6 +72,13 @@ def denoiser_of(config: "DenoiserConfig", seen: "SeenFrames", shown: int = 0) ->
     )
 
 
+def drawing_denoiser_of(config: "DenoiserConfig", seen: "SeenFrames", shown: int = 0) -> Denoiser:
+    """The network that draws, with the worse one beside it."""
+    network = denoiser_of(config, seen, shown)
+    network.worse = denoiser_of(config, seen, shown)
+    return network
+
+
 def pictures(
     drawing: Drawing,
     fitted: "Fitted",

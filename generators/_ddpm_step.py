@@ -68,11 +68,13 @@ class DdpmStep:
         self.D.read_y.measure(self.crops.told(rng("ddpm.measure", seed)))
         on_device(self.D, device)
         self.average = copy.deepcopy(self.D).requires_grad_(False)
+        self.worse = copy.deepcopy(self.average)
         self.uncertainty = Uncertainty().to(device)
         weights = {"params": self.D.parameters(), "lr": config.learning_rate}
         self.optimizer = Adam([weights, {"params": self.uncertainty.parameters(), "lr": RATE}])
         self.network = torch.compile(self.D) if config.compile else self.D
-        networks = {"D": self.D, "average": self.average, "uncertainty": self.uncertainty}
+        networks: dict[str, nn.Module] = {"D": self.D, "average": self.average}
+        networks |= {"worse": self.worse, "uncertainty": self.uncertainty}
         self._state = TrainingState(networks, {"D": self.optimizer})
 
     def denoiser(self) -> Denoiser:
@@ -82,7 +84,7 @@ class DdpmStep:
     def measure(self, crops: Crops) -> None:
         """Scales the network by the bands of what it is to draw of these crops."""
         found = spreads(self.target(crops), len(self.D.spreads))
-        for network in (self.D, self.average):
+        for network in (self.D, self.average, self.worse):
             network.spreads.copy_(found)
 
     @property
@@ -94,8 +96,10 @@ class DdpmStep:
         return self._state
 
     def result(self) -> nn.Module:
-        """The averaged network."""
-        return self.average
+        """The averaged network, with what it was at the share `worse_at` of the steps."""
+        network = copy.deepcopy(self.average)
+        network.worse = copy.deepcopy(self.worse)
+        return network
 
     def seen(self, seen: Seen) -> Seen:
         """`seen` with what the training frames are."""
@@ -121,6 +125,8 @@ class DdpmStep:
         self.optimizer.step()
         self.D.shorten()
         average_into(self.average, self.D, c.ema_decay, step)
+        if step + 1 <= c.worse_at * c.steps:
+            self.worse.load_state_dict(self.average.state_dict())
         return {"denoising": float(total)}
 
     def losses(self, crops: Crops, chance: torch.Generator) -> tuple[Tensor, Tensor]:

@@ -86,6 +86,7 @@ class Denoiser(nn.Module):
         attention: bool,
     ) -> None:
         super().__init__()
+        self.worse: Denoiser | None = None  # itself, trained less: what it is guided away from
         self.channels, self.patch = channels, patch
         self.stride = patch * 2 ** (len(multiples) - 1)
         squared = patch**2

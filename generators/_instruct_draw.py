@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from parhelion.generators._ddpm_draw import denoiser_of
+from parhelion.generators._ddpm_draw import drawing_denoiser_of
 from parhelion.generators._denoiser import Denoiser, Told
 from parhelion.generators._edit_crops import PARENT_PLANES, parent_planes
-from parhelion.generators._guidance import Mix, everywhere
+from parhelion.generators._guidance import Mix, Term, everywhere
 from parhelion.generators._text_encoder import TextEncoder
 from parhelion.generators._wishes import Grammar
 from parhelion.pipeline.frame import Image
@@ -32,7 +32,8 @@ class Editor(nn.Module):
 
 def editor_of(config: "InstructConfig", seen: "SeenEdits") -> Editor:
     """The networks that were fitted, with torch's current random state."""
-    return Editor(denoiser_of(config, seen, PARENT_PLANES), TextEncoder(seen.lexicon))
+    denoiser = drawing_denoiser_of(config, seen, PARENT_PLANES)
+    return Editor(denoiser, TextEncoder(seen.lexicon))
 
 
 def encoder_of(config: "InstructConfig") -> TextEncoder:
@@ -52,13 +53,13 @@ def weighed(text: float, image: float) -> Mix:
     With both at 1 this is the plain network; what weighs nothing is not asked.
     """
 
-    def mix(told: Told) -> Sequence[tuple[float, Told]]:
+    def mix(told: Told) -> Sequence[Term]:
         nowhere = everywhere(told)
         terms = (
-            (1 - image, told.silenced(nowhere)),
-            (image - text, told.unheard(nowhere)),
-            (text, told),
+            Term(1 - image, told.silenced(nowhere)),
+            Term(image - text, told.unheard(nowhere)),
+            Term(text, told),
         )
-        return [(weight, known) for weight, known in terms if weight]
+        return [term for term in terms if term.weight]
 
     return mix

@@ -36,7 +36,9 @@ class LatentDenoiser(nn.Module):
 def latent_denoiser_of(config: "LdmConfig", seen: "SeenLatents") -> LatentDenoiser:
     """The networks that were fitted, with torch's current random state."""
     autoencoder = built(seen.architecture, seen.channels)
-    return LatentDenoiser(denoiser_over(autoencoder, config, seen), autoencoder)
+    denoiser = denoiser_over(autoencoder, config, seen)
+    denoiser.worse = denoiser_over(autoencoder, config, seen)
+    return LatentDenoiser(denoiser, autoencoder)
 
 
 def denoiser_over(

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from parhelion.generators._ddpm_draw import Size, Walk
     from parhelion.generators._denoiser import Denoiser, Told
-    from parhelion.generators._guidance import MixAt
+    from parhelion.generators._guidance import Mix, MixAt
 
 
 class DdpmConfig(DenoiserConfig):
@@ -81,9 +81,9 @@ class Ddpm(Trained):
         return DdpmStep(self.config, data, seed, device)
 
     def network(self, seen: Any) -> "nn.Module":
-        from parhelion.generators._ddpm_draw import denoiser_of
+        from parhelion.generators._ddpm_draw import drawing_denoiser_of
 
-        return denoiser_of(self.config, seen, self.shown)
+        return drawing_denoiser_of(self.config, seen, self.shown)
 
     def learnt(self, data: TrainingData) -> Sequence[FrameKey]:
         """Frames that lack a layer which the network reads taught it nothing."""
@@ -133,10 +133,18 @@ class Ddpm(Trained):
         return from_noise(self.config.sampler, self.config.calls, self.config.last_level)
 
     def mix(self) -> "MixAt":
-        """By the settings `guidance` and `guidance_levels`."""
-        from parhelion.generators._guidance import between, guided_by
+        """By the settings of guidance and autoguidance."""
+        from parhelion.generators._guidance import autoguided, between
 
-        return between(self.config.guidance_levels, guided_by(self.config.guidance))
+        c = self.config
+        mix = between(c.guidance_levels, self.guided())
+        return autoguided(mix, c.autoguidance, c.autoguidance_levels)
+
+    def guided(self) -> "Mix":
+        """By the setting `guidance`."""
+        from parhelion.generators._guidance import guided_by
+
+        return guided_by(self.config.guidance)
 
     def precision(self) -> Precision:
         """The setting `draw_precision`."""

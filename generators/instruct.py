@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from parhelion.generators._ddpm_draw import Size
     from parhelion.generators._denoiser import Told
-    from parhelion.generators._guidance import MixAt
+    from parhelion.generators._guidance import Mix
 
 Guidance = Annotated[float, Field(ge=0)]
 
@@ -205,13 +205,11 @@ class Instruct(Ddpm):
         known = super().told(requests, [replace(y, label=None) for y in layouts], size)
         return shown_beside(known, [r.parent.image for r in requests if r.parent is not None])
 
-    def mix(self) -> "MixAt":
-        """By the settings `text_guidance`, `image_guidance` and `guidance_levels`."""
-        from parhelion.generators._guidance import between
+    def guided(self) -> "Mix":
+        """By the settings `text_guidance` and `image_guidance`."""
         from parhelion.generators._instruct_draw import weighed
 
-        c = self.config
-        return between(c.guidance_levels, weighed(c.text_guidance, c.image_guidance))
+        return weighed(self.config.text_guidance, self.config.image_guidance)
 
     def bits_per_dimension(self, frames: Sequence[Frame], seed: int) -> tuple[float, Likelihood]:
         """Raises CannotHonour: it has a density of pictures given a parent, and these have none."""

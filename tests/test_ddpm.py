@@ -1,4 +1,4 @@
-"""Laws of `ddpm`: what it learns, what it is told, how it draws, what it bounds."""
+"""Laws of `ddpm`: what it learns, what it is told, how it draws."""
 
 import math
 from dataclasses import replace
@@ -9,18 +9,15 @@ import pytest
 import torch
 from conftest import make_frame
 from digit_frames import WORDS, digit_frame, digit_frames, label
+from tiny_ddpm import CROPS, DAY, DIGITS, STREETS, TINY, step_of
 from torch import Tensor
 
 from parhelion.generators._annotated_crops import AnnotatedCrops
 from parhelion.generators._bands import joined, split
 from parhelion.generators._conditioning import PLANES
-from parhelion.generators._ddpm_bound import nats, prior, reconstruction
-from parhelion.generators._ddpm_draw import bits as bits_of
 from parhelion.generators._ddpm_step import DdpmStep, layers_of
-from parhelion.generators._denoiser import FREE, STREAM, Told, at_unit_size, told
-from parhelion.generators._denoiser_config import SeenFrames
-from parhelion.generators._guidance import between, guided_by, mixed
-from parhelion.generators._noise_levels import SMALLEST, scales
+from parhelion.generators._denoiser import FREE, STREAM, at_unit_size
+from parhelion.generators._noise_levels import scales
 from parhelion.generators._refine import Refine
 from parhelion.generators._whole_images import y_vector
 from parhelion.generators.ddpm import Ddpm, DdpmConfig
@@ -30,23 +27,6 @@ from parhelion.pipeline.frame import Annotation, Frame
 from parhelion.pipeline.frame_list import FrameList
 from parhelion.pipeline.seeds import rng
 from parhelion.pipeline.training import torch_threads, train
-
-TINY = DdpmConfig(
-    patch=1,
-    width=8,
-    multiples=(1, 1),
-    attention=False,
-    batch_size=2,
-    steps=4,
-    learning_rate=1e-2,
-    calls=3,
-    draw_batch=2,
-    min_frames_per_cell=2,
-    checkpoint_every=2,
-)
-DAY = Conditions(weather=Weather.CLEAR, hour=12)
-DIGITS = TrainingData(source=FrameList(digit_frames(12)))
-STREETS = TrainingData(source=FrameList([make_frame(i, conditions=DAY) for i in range(4)]))
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +38,7 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Ddpm:
 
 @pytest.fixture(scope="module")
 def streets(tmp_path_factory: pytest.TempPathFactory) -> Ddpm:
-    part = Ddpm(TINY.model_copy(update={"crop": (16, 24)}))
+    part = Ddpm(CROPS)
     part.fit(STREETS, tmp_path_factory.mktemp("streets"), seed=1)
     return part
 
@@ -69,10 +49,6 @@ def of_class(index: int, seed: int = 3) -> Request:
 
 def image(part: Ddpm, request: Request) -> np.ndarray:
     return next(iter(part.generate([request]))).image
-
-
-def step_of(data: TrainingData, **changes: object) -> DdpmStep:
-    return DdpmStep(TINY.model_copy(update=changes), data, 1, torch.device("cpu"))
 
 
 def test_layers_are_those_that_all_frames_have() -> None:
@@ -206,25 +182,6 @@ def test_what_is_not_told_makes_no_difference() -> None:
         )
 
 
-def test_guidance_1_is_the_conditional_model_and_others_lie_on_its_line() -> None:
-    step = step_of(DIGITS)
-    for k in range(3):
-        step(k)
-    known = step.told(step.crops.batch(2, rng(7)))
-    x = torch.randn(2, 1, 16, 16)
-    with torch.inference_mode():
-        heard = step.D(x, torch.full((2,), 0.7), known)
-        zero, one, three = (
-            mixed(step.D, known, between((0.7, 2.0), guided_by(w)), (16, 16))(x, 0.7)
-            for w in (0.0, 1.0, 3.0)
-        )
-        below = mixed(step.D, known, between((0.8, 2.0), guided_by(3.0)), (16, 16))(x, 0.7)
-    assert torch.equal(one, heard)
-    assert torch.equal(below, heard)  # where it does not guide
-    torch.testing.assert_close(three, zero + 3 * (one - zero))
-    assert not torch.equal(zero, one)
-
-
 def test_classes_are_kept_and_strange_ones_refused(digits: Ddpm, tmp_path: Path) -> None:
     frame = next(iter(digits.generate([of_class(1)])))
     assert frame.label == label(1)
@@ -311,81 +268,6 @@ def test_settings_that_cannot_be_are_refused() -> None:
         DdpmConfig(guidance_levels=(5.0, 0.3))
     with pytest.raises(ValueError, match="crop must be multiples of 8"):
         DdpmConfig(patch=2, multiples=(1, 2, 2), crop=(60, 128))
-
-
-class BestOfGaussian(torch.nn.Module):
-    """E[clean | x] for pixels that are normal about nought with spread 0.2: the best denoiser."""
-
-    def forward(self, x: Tensor, sigma: Tensor, told: Told) -> Tensor:
-        kept = 0.2**2 / (0.2**2 + sigma**2)
-        return kept[:, None, None, None] * x
-
-
-def test_the_bound_lies_a_little_below_a_density_that_is_known() -> None:
-    """For Gaussian pixels the best denoiser is known; it knows no grey levels, which costs."""
-    random = np.random.default_rng(8)
-    levels = np.clip(np.round((random.normal(0, 0.2, (16, 1, 24, 24)) + 1) * 127.5), 0, 255)
-    x = torch.from_numpy(levels / 127.5 - 1).float()
-    nothing = told(torch.zeros(16, 0), torch.zeros(16, 0, 24, 24))
-    found = nats(BestOfGaussian(), x, nothing, 64, range(16))  # type: ignore[arg-type]
-    per_level = math.log(2 / 255) - 0.5 * math.log(2 * math.pi * 0.2**2)
-    wanted = per_level * x[0].numel() - (x.square().flatten(1).sum(dim=1) / (2 * 0.2**2))
-    bits = float((found - wanted).mean()) / (x[0].numel() * math.log(2))
-    assert -0.15 < bits < 0
-
-
-class StriddenGaussian(BestOfGaussian, torch.nn.Linear):
-    """The same, for frames that a network with a stride continues."""
-
-    stride = 16
-
-
-def test_what_frames_are_continued_by_does_not_make_them_likelier() -> None:
-    random = np.random.default_rng(8)
-    grey = np.clip(np.round((random.normal(0, 0.2, (6, 20, 20, 1)) + 1) * 127.5), 0, 255)
-    images = grey.astype(np.uint8).repeat(3, axis=3)
-    frames = [replace(digit_frame(i, 0), image=image) for i, image in enumerate(images)]
-    seen = SeenFrames(size=(20, 20), channels=1, vocabulary=WORDS)
-    layouts = [Annotation(label=frame.label) for frame in frames]
-    found = bits_of(StriddenGaussian(1, 1), frames, layouts, TINY, seen, 1)  # type: ignore[arg-type]
-    x = grey / 127.5 - 1
-    density = -0.5 * math.log(2 * math.pi * 0.2**2) - (x**2).mean() / (2 * 0.2**2)
-    assert found > -(density + math.log(2 / 255)) / math.log(2)
-
-
-def test_a_grey_level_behind_little_noise_is_nearly_certain() -> None:
-    x = torch.tensor([-1.0, -1.0 + 2 / 255, 0.4 / 127.5 * 2, 1.0])[None, None, None]
-    x = ((x + 1) * 127.5).round() / 127.5 - 1
-    clear = reconstruction(x, x)
-    assert 0 <= float(clear) < 0.01
-    one_off = reconstruction(x, x + 2 / 255)
-    assert float(one_off) == pytest.approx(4 * (2 / 255 / SMALLEST) ** 2 / 2, rel=0.3)
-    assert float(prior(x)) == pytest.approx(float(x.square().sum()) / (2 * 80**2))
-
-
-def test_bits_of_frames_are_finite_and_the_same_again(digits: Ddpm, streets: Ddpm) -> None:
-    frames = digit_frames(3, first=70)
-    bits, kind = digits.bits_per_dimension(frames, seed=1)
-    assert kind == "bound"
-    assert 0 < bits < 12
-    assert digits.bits_per_dimension(frames, seed=1) == (bits, "bound")
-    assert digits.bits_per_dimension(frames, seed=2)[0] != bits
-    assert streets.bits_per_dimension([make_frame(8, conditions=DAY)], seed=1)[0] > 0
-    dark = Conditions(weather=Weather.CLEAR, hour=1)
-    with pytest.raises(CannotHonour, match="night"):
-        streets.bits_per_dimension([make_frame(8, conditions=dark)], seed=1)
-
-
-def test_the_bound_is_of_each_frame_alone_and_of_its_middle(digits: Ddpm, streets: Ddpm) -> None:
-    frames, bits = digit_frames(5, first=70), digits.bits_per_dimension
-    together, _ = bits(frames, 1)
-    assert bits(frames[::-1], 1)[0] == pytest.approx(together, abs=1e-4)
-    assert np.mean([bits([f], 1)[0] for f in frames]) == pytest.approx(together, abs=1e-4)
-    large = make_frame(8, conditions=DAY)  # crops are of 16x24
-    image = large.image.copy()
-    image[:4] = 255  # outside of its middle
-    moved = replace(large, image=image)
-    assert streets.bits_per_dimension([moved], 1) == streets.bits_per_dimension([large], 1)
 
 
 def test_y_is_measured_by_every_weather_and_event_however_rare(tmp_path: Path) -> None:

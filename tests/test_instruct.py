@@ -283,9 +283,9 @@ def test_weights_are_those_of_equation_3() -> None:
 
     def said(text: float, image: float) -> torch.Tensor:
         terms = weighed(text, image)(known)
-        assert sum(weight for weight, _ in terms) == pytest.approx(1)
+        assert sum(term.weight for term in terms) == pytest.approx(1)
         with torch.inference_mode():
-            return sum((w * step.D(x, sigma, t) for w, t in terms), torch.zeros(()))
+            return sum((t.weight * step.D(x, sigma, t.told) for t in terms), torch.zeros(()))
 
     with torch.inference_mode():
         plain = step.D(x, sigma, known)
