@@ -32,7 +32,7 @@ SETTINGS = DdpmConfig(
 )
 
 
-DRAWING = {"sampler": "dpmpp_sde", "calls": 25, "min_frames_per_cell": 2}
+DRAWING = {"sampler": "dpmpp_sde", "calls": 25, "autoguidance": 2.0, "min_frames_per_cell": 2}
 
 
 def streets(scenes: Scenes) -> StoredFrames:
