@@ -200,11 +200,8 @@ def bits(
     """Mean bits per grey level, by the bound, of frames no larger than a training crop. They are
     continued to its size, as in training: what is said of all bounds what is said of a part.
     """
-    size, device, sums = (
-        rounded_up(seen.size, network.stride),
-        next(network.parameters()).device,
-        0.0,
-    )
+    size, sums = rounded_up(seen.size, network.stride), 0.0
+    device = next(network.parameters()).device
     for first in range(0, len(frames), config.draw_batch):
         some = slice(first, first + config.draw_batch)
         levels = [scaled(pixels_of(f.image, f.size, seen.channels)[None]) for f in frames[some]]

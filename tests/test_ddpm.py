@@ -9,7 +9,7 @@ import pytest
 import torch
 from conftest import make_frame
 from digit_frames import WORDS, digit_frame, digit_frames, label
-from tiny_ddpm import CROPS, DAY, DIGITS, STREETS, TINY, step_of
+from tiny_ddpm import CROPS, DAY, DIGITS, STREETS, TINY, fitted, step_of
 from torch import Tensor
 
 from parhelion.generators._annotated_crops import AnnotatedCrops
@@ -31,16 +31,12 @@ from parhelion.pipeline.training import torch_threads, train
 
 @pytest.fixture(scope="module")
 def digits(tmp_path_factory: pytest.TempPathFactory) -> Ddpm:
-    part = Ddpm(TINY)
-    part.fit(DIGITS, tmp_path_factory.mktemp("digits"), seed=1)
-    return part
+    return fitted(TINY, DIGITS, tmp_path_factory.mktemp("digits"))
 
 
 @pytest.fixture(scope="module")
 def streets(tmp_path_factory: pytest.TempPathFactory) -> Ddpm:
-    part = Ddpm(CROPS)
-    part.fit(STREETS, tmp_path_factory.mktemp("streets"), seed=1)
-    return part
+    return fitted(CROPS, STREETS, tmp_path_factory.mktemp("streets"))
 
 
 def of_class(index: int, seed: int = 3) -> Request:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from conftest import make_frame
 from digit_frames import WORDS, digit_frame, digit_frames
-from tiny_ddpm import CROPS, DAY, DIGITS, STREETS, TINY
+from tiny_ddpm import CROPS, DAY, DIGITS, STREETS, TINY, fitted
 from torch import Tensor
 
 from parhelion.generators._ddpm_bound import nats, prior, reconstruction
@@ -24,16 +24,12 @@ from parhelion.pipeline.frame import Annotation
 
 @pytest.fixture(scope="module")
 def digits(tmp_path_factory: pytest.TempPathFactory) -> Ddpm:
-    part = Ddpm(TINY)
-    part.fit(DIGITS, tmp_path_factory.mktemp("digits"), seed=1)
-    return part
+    return fitted(TINY, DIGITS, tmp_path_factory.mktemp("digits"))
 
 
 @pytest.fixture(scope="module")
 def streets(tmp_path_factory: pytest.TempPathFactory) -> Ddpm:
-    part = Ddpm(CROPS)
-    part.fit(STREETS, tmp_path_factory.mktemp("streets"), seed=1)
-    return part
+    return fitted(CROPS, STREETS, tmp_path_factory.mktemp("streets"))
 
 
 class BestOfGaussian(torch.nn.Module):

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_ddpm import DIGITS, TINY, step_of
+from tiny_ddpm import DIGITS, TINY, fitted, step_of
 from torch import Tensor
 
-from parhelion.generators._denoiser import told
+from parhelion.generators._denoiser import Denoiser, told
 from parhelion.generators._guidance import MixAt, autoguided, between, guided_by, mixed
 from parhelion.generators.ddpm import Ddpm
 from parhelion.pipeline.seeds import rng
@@ -15,9 +15,7 @@ from parhelion.pipeline.seeds import rng
 
 @pytest.fixture(scope="module")
 def digits(tmp_path_factory: pytest.TempPathFactory) -> Ddpm:
-    part = Ddpm(TINY)
-    part.fit(DIGITS, tmp_path_factory.mktemp("digits"), seed=1)
-    return part
+    return fitted(TINY, DIGITS, tmp_path_factory.mktemp("digits"))
 
 
 def test_guidance_1_is_the_conditional_model_and_others_lie_on_its_line() -> None:
@@ -65,15 +63,18 @@ def test_autoguidance_goes_away_from_the_worse_network(digits: Ddpm) -> None:
 
 
 def test_the_worse_network_is_the_average_of_earlier_steps(tmp_path: Path) -> None:
-    whole, half = Ddpm(TINY), Ddpm(TINY.model_copy(update={"worse_at": 0.5}))
     early = step_of(DIGITS)
-    early(0), early(1)
-    half.fit(DIGITS, tmp_path, seed=1)
-    with torch.inference_mode():
-        for name, value in early.average.state_dict().items():
-            assert torch.equal(half.whole_fit.network.worse.state_dict()[name], value)
-    whole.config = TINY.model_copy(update={"worse_at": 1.0})
-    whole.fit(DIGITS, tmp_path / "whole", seed=1)
-    network = whole.whole_fit.network
-    for name, value in network.worse.state_dict().items():
-        assert torch.equal(network.state_dict()[name], value)
+    for step in range(TINY.steps // 2):
+        early(step)
+
+    def network(worse_at: float) -> Denoiser:
+        config = TINY.model_copy(update={"worse_at": worse_at})
+        found: Denoiser = fitted(config, DIGITS, tmp_path / str(worse_at)).whole_fit.network
+        assert found.worse is not None
+        return found
+
+    half, whole = network(0.5), network(1.0)
+    for name, value in early.average.state_dict().items():
+        assert torch.equal(half.worse.state_dict()[name], value)
+        assert torch.equal(whole.worse.state_dict()[name], whole.state_dict()[name])
+    assert not torch.equal(half.unet.conv_out.weight, half.worse.unet.conv_out.weight)

@@ -1,11 +1,13 @@
 """A `ddpm` that is fitted in a moment, and what it learns."""
 
+from pathlib import Path
+
 import torch
 from conftest import make_frame
 from digit_frames import digit_frames
 
 from parhelion.generators._ddpm_step import DdpmStep
-from parhelion.generators.ddpm import DdpmConfig
+from parhelion.generators.ddpm import Ddpm, DdpmConfig
 from parhelion.pipeline.conditions import Conditions, Weather
 from parhelion.pipeline.contracts import TrainingData
 from parhelion.pipeline.frame_list import FrameList
@@ -31,3 +33,9 @@ CROPS = TINY.model_copy(update={"crop": (16, 24)})  # of STREETS
 
 def step_of(data: TrainingData, **changes: object) -> DdpmStep:
     return DdpmStep(TINY.model_copy(update=changes), data, 1, torch.device("cpu"))
+
+
+def fitted(config: DdpmConfig, data: TrainingData, folder: Path) -> Ddpm:
+    part = Ddpm(config)
+    part.fit(data, folder, seed=1)
+    return part
