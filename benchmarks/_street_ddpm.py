@@ -35,9 +35,9 @@ SETTINGS = DdpmConfig(
 DRAWING = {"sampler": "dpmpp_sde", "calls": 25, "autoguidance": 2.0, "min_frames_per_cell": 2}
 
 
-def streets(scenes: Scenes) -> StoredFrames:
+def streets(scenes: Scenes, *more: Scenes) -> StoredFrames:
     """Frames of these scenes, as small as they are learnt and drawn."""
-    return shrunk(rendered(scenes, STREET), WIDTH, HEIGHT)
+    return shrunk(rendered(scenes, STREET, *more), WIDTH, HEIGHT)
 
 
 def street_ddpm(train: StoredFrames, steps: int = SETTINGS.steps) -> Path:

@@ -39,18 +39,9 @@ class Scenes:
     named: tuple[str, ...] = tuple(CONDITIONS)
 
 
-def rendered(scenes: Scenes, base: StreetConfig) -> StoredFrames:
+def rendered(scenes: Scenes, base: StreetConfig, *more: Scenes) -> StoredFrames:
     """Twins of the scenes in their conditions, drawn scene by scene, or read where they lie."""
-    shared = {
-        "scenes": 1,
-        "views": scenes.views,
-        "conditions": tuple((CONDITIONS | ALSO)[name] for name in scenes.named),
-        "pairing": "every",
-    }
-    numbers = range(scenes.first, scenes.first + scenes.count)
-    return StoredFrames(
-        [_scene_file(base.model_copy(update={**shared, "first_scene": i})) for i in numbers]
-    )
+    return StoredFrames([path for some in (scenes, *more) for path in _scene_files(some, base)])
 
 
 def shrunk(frames: StoredFrames, width: int, height: int) -> StoredFrames:
@@ -67,6 +58,17 @@ def named(frames: Iterable[Frame]) -> Iterator[tuple[str, Frame]]:
     names = {(c.weather, c.hour): name for name, c in (CONDITIONS | ALSO).items()}
     for frame in frames:
         yield names[frame.conditions.weather, frame.conditions.hour or 0.0], frame
+
+
+def _scene_files(scenes: Scenes, base: StreetConfig) -> list[Path]:
+    shared = {
+        "scenes": 1,
+        "views": scenes.views,
+        "conditions": tuple((CONDITIONS | ALSO)[name] for name in scenes.named),
+        "pairing": "every",
+    }
+    numbers = range(scenes.first, scenes.first + scenes.count)
+    return [_scene_file(base.model_copy(update={**shared, "first_scene": i})) for i in numbers]
 
 
 def _scene_file(config: StreetConfig) -> Path:

@@ -90,13 +90,19 @@ class Sets:
 def sets(quick: bool) -> Sets:
     """Rendered, or read where they lie."""
     train, judge, calm, test = (3, 8, 8, 2) if quick else (40, 25, 16, 12)
-    seen = tuple(name for name in ALL if name not in UNSEEN)
+    also = tuple(ALSO)
+    seen = tuple(name for name in ALSO if name not in UNSEEN)
     return Sets(
-        streets(Scenes(first=0, count=train, named=seen)),
-        streets(Scenes(first=1000, count=judge, named=ALL)),
+        _twins(0, train, seen),
+        _twins(1000, judge, also),
         streets(Scenes(first=4000, count=calm, named=("day",))),
-        streets(Scenes(first=2000, count=test, named=ALL)),
+        _twins(2000, test, also),
     )
+
+
+def _twins(first: int, count: int, also: tuple[str, ...]) -> StoredFrames:
+    """Scenes in `CONDITIONS`, which other benchmarks have them in too, and in others besides."""
+    return streets(Scenes(first=first, count=count), Scenes(first=first, count=count, named=also))
 
 
 def work(frames: StoredFrames) -> Path:

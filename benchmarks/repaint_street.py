@@ -182,15 +182,18 @@ def inserted(
     config = InsertConfig(classes=(PUT_IN[name],), repaint=repaint)
     part = Insert(config)
     part.fit(TrainingData(source=train), WORK / f"insert-{name}", 1)
-    found = []
+    asked = []
     for frame, k in product(frames, range(SEEDS)):
         seed = seed_of("repaint_street", "insert", name, frame.frame_id, k)
         request = Request(conditions=frame.conditions, seed=seed, parent=frame)
         try:
-            found.append((frame, next(iter(part.generate([request])))))
+            part.composed(request)
+            asked.append(request)
         except CannotHonour as error:
             print(f"{name}: {error}")
-    return found
+    drawn = part.generate(asked)
+    parents = (request.parent for request in asked if request.parent is not None)
+    return list(zip(parents, drawn, strict=True))
 
 
 def found_figures(

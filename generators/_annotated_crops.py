@@ -73,7 +73,9 @@ class AnnotatedCrops:
     @property
     def known(self) -> dict[str, object]:
         """What `SeenImages` keeps of the frames that are learnt."""
-        return {**self.whole.known, "frames_per_class": self.whole.frames_per_class(self.cells)}
+        whole, cells = self.whole, self.cells
+        counted = {"frames_per_class": whole.frames_per_class(cells)}
+        return {**whole.known, **counted, "unlabelled": whole.unlabelled(cells)}
 
     def batch(self, n: int, random: np.random.Generator) -> Crops:
         """N crops; equal generators give equal batches."""

@@ -92,15 +92,7 @@ class GanStep:
     def seen(self, seen: Seen) -> Seen:
         """`seen` with what the pictures are, and how far the network had grown."""
         level, alpha = self.stage(max(self._state.step - 1, 0))
-        news = {
-            "size": self.images.size,
-            "channels": self.images.channels,
-            "vocabulary": self.images.vocabulary,
-            "frames_per_class": self.images.frames_per_class(self.images.cells),
-            "unlabelled": sum(key.label is None for key in self.images.frames.keys),
-            "level": level,
-            "alpha": alpha,
-        }
+        news = {**self.images.known, "level": level, "alpha": alpha}
         return seen.model_copy(update=news)
 
     @torch.no_grad()

@@ -12,6 +12,7 @@ from parhelion.generators._trained import Drawn, Fitted, Seen, Trained, TrainedC
 from parhelion.pipeline.conditions import Conditions
 from parhelion.pipeline.contracts import CannotHonour, Request
 from parhelion.pipeline.frame import Annotation, Frame, ImageLabel
+from parhelion.pipeline.seeds import rng
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -33,6 +34,7 @@ class SeenImages(Seen):
     channels: int = 3  # 1 where all pictures are grey
     vocabulary: tuple[str, ...] = ()  # of image-level classes
     frames_per_class: dict[str, int] = {}
+    unlabelled: int = 0  # training pictures without a class
 
 
 class WholeImageGenerator(Trained):
@@ -60,6 +62,10 @@ class WholeImageGenerator(Trained):
             raise CannotHonour(refused)
         return y
 
+    def class_of(self, request: Request, seen: Any) -> ImageLabel | None:
+        """The class that is drawn."""
+        return class_of(request, seen)
+
     def pictures(self, frames: Sequence[Frame]) -> "Pictures":
         """Any frames as this generator reads them. Raises CannotHonour where it could not draw one
         of such class and conditions, ValueError where there is no frame.
@@ -79,17 +85,30 @@ class WholeImageGenerator(Trained):
         return Pictures(scaled(x), torch.from_numpy(y))
 
     def drawn(self, request: Request, fitted: Fitted) -> Drawn:
-        """A picture of the class that is asked for, if any. Raises CannotHonour."""
+        """A picture with its class, if it has any. Raises CannotHonour."""
         import torch
 
         from parhelion.generators._whole_images import to_image
 
         seen: SeenImages = fitted.seen
-        label = request.y.label if request.y is not None else None
+        label = self.class_of(request, seen)
         y = torch.from_numpy(self.told(label, request.conditions, seen))
         with torch.inference_mode():
             x = self.sample(fitted.network, seen, y, request.seed)
         return Drawn(image=to_image(x), y=Annotation(label=label))
+
+
+def class_of(request: Request, seen: SeenImages) -> ImageLabel | None:
+    """The class that is asked for. Where none is, nor a parent given, and every training picture
+    had one: one of them, as often as it was seen.
+    """
+    label = request.y.label if request.y is not None else None
+    if label is not None or request.parent is not None or seen.unlabelled or not seen.vocabulary:
+        return label
+    counts = [seen.frames_per_class[name] for name in seen.vocabulary]
+    shares = [count / sum(counts) for count in counts]
+    index = int(rng("class", request.seed).choice(len(counts), p=shares))
+    return ImageLabel(index=index, vocabulary=seen.vocabulary)
 
 
 def unseen_class(name: str, label: ImageLabel, seen: SeenImages, needed: int) -> str | None:

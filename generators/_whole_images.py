@@ -67,6 +67,10 @@ class WholeImages:
                 counts[self.vocabulary[label.index]] += len(cell)
         return counts
 
+    def unlabelled(self, cells: Sequence[NDArray[np.int_]]) -> int:
+        """How many pictures of these cells have no class."""
+        return sum(len(cell) for cell in cells if self.frames.keys[cell[0]].label is None)
+
     @property
     def known(self) -> dict[str, object]:
         """What `SeenImages` keeps of them."""
@@ -75,6 +79,7 @@ class WholeImages:
             "channels": self.channels,
             "vocabulary": self.vocabulary,
             "frames_per_class": self.frames_per_class(self.cells),
+            "unlabelled": self.unlabelled(self.cells),
         }
 
     def batch(self, n: int, random: np.random.Generator) -> Pictures:

@@ -18,7 +18,7 @@ from parhelion.generators._trained import (
     Trained,
     TrainedConfig,
 )
-from parhelion.generators._whole_image_generator import unseen_class
+from parhelion.generators._whole_image_generator import class_of, unseen_class
 from parhelion.pipeline.contracts import (
     CannotHonour,
     FrameKey,
@@ -55,7 +55,7 @@ class Ddpm(Trained):
     """
 
     NAME: ClassVar[str] = "ddpm"
-    VERSION: ClassVar[str] = "4"
+    VERSION: ClassVar[str] = "5"
     Config: ClassVar[type[TrainedConfig]] = DdpmConfig
     seen_as: ClassVar[type[Seen]] = SeenFrames
     shown: ClassVar[int] = 0  # planes beside the picture, besides those of y
@@ -170,7 +170,7 @@ class Ddpm(Trained):
 
     def layout(self, request: Request) -> Annotation:
         """The y that is drawn, and kept: what the network reads, and nothing that it does not."""
-        label = request.y.label if request.y is not None else None
+        label = class_of(request, self.whole_fit.seen)
         if not self.needs:
             return Annotation(label=label)
         y = require_layers(self.NAME, request.y, self.needs)

@@ -25,7 +25,7 @@ from parhelion.generators._whole_image_generator import (
     WholeImageGenerator,
 )
 from parhelion.pipeline.contracts import TrainingData
-from parhelion.pipeline.seeds import rng, seed_of
+from parhelion.pipeline.seeds import seed_of
 
 if TYPE_CHECKING:
     import torch
@@ -77,20 +77,15 @@ class GanConfig(WholeImageConfig, GradientConfig):
 class SeenGan(SeenImages):
     """What is known about the training pictures, and how far the network has grown."""
 
-    unlabelled: int = 0  # training pictures without a class
     level: int = 0
     alpha: float = 1.0
 
 
 class Gan(WholeImageGenerator):
-    """Draws whole pictures of the classes and conditions of its training frames.
-
-    Where every training picture had a class and a request names none, it draws one as often as it
-    was seen.
-    """
+    """Draws whole pictures of the classes and conditions of its training frames."""
 
     NAME: ClassVar[str] = "gan"
-    VERSION: ClassVar[str] = "2"
+    VERSION: ClassVar[str] = "3"
     Config: ClassVar[type[TrainedConfig]] = GanConfig
     seen_as: ClassVar[type[Seen]] = SeenGan
 
@@ -116,23 +111,10 @@ class Gan(WholeImageGenerator):
         grid, device = Grid.of(seen.size), next(network.parameters()).device
         noise = torch.Generator().manual_seed(seed_of("gan.draw", seed))
         z = torch.randn(1, self.config.noise_size, generator=noise)
-        told = _with_class(y, seen, seed)[None].to(device)
-        x: Tensor = network(z.to(device), told, Stage(seen.level, seen.alpha))
+        x: Tensor = network(z.to(device), y[None].to(device), Stage(seen.level, seen.alpha))
         for _ in range(grid.levels - seen.level):
             x = doubled(x)
         return x[0, :, : seen.size[0], : seen.size[1]]
-
-
-def _with_class(y: "Tensor", seen: SeenGan, seed: int) -> "Tensor":
-    """Y (Y,) with a class as often as it was seen, where all were told one and y tells none."""
-    classes = len(seen.vocabulary)
-    if not classes or seen.unlabelled or bool(y[:classes].any()):
-        return y
-    counts = [seen.frames_per_class[name] for name in seen.vocabulary]
-    shares = [count / sum(counts) for count in counts]
-    y = y.clone()
-    y[int(rng("gan.class", seed).choice(classes, p=shares))] = 1.0
-    return y
 
 
 PART = Gan

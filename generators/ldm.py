@@ -83,7 +83,7 @@ class Ldm(Ddpm):
     """
 
     NAME: ClassVar[str] = "ldm"
-    VERSION: ClassVar[str] = "4"
+    VERSION: ClassVar[str] = "5"
     Config: ClassVar[type[TrainedConfig]] = LdmConfig
     seen_as: ClassVar[type[Seen]] = SeenLatents
 

@@ -24,7 +24,7 @@ from parhelion.generators._whole_image_generator import (
     WholeImageGenerator,
 )
 from parhelion.pipeline.conditions import Conditions
-from parhelion.pipeline.contracts import CannotHonour, Likelihood, TrainingData
+from parhelion.pipeline.contracts import CannotHonour, Likelihood, Request, TrainingData
 from parhelion.pipeline.frame import Frame, Image, ImageLabel
 from parhelion.pipeline.seeds import rng, seed_of
 
@@ -96,6 +96,10 @@ class Pca(WholeImageGenerator):
                 "only: add frames of it, or use a generator that combines, such as vae"
             )
         return np.array([0, *frames], dtype=np.float32) / np.float32(sum(frames))
+
+    def class_of(self, request: Request, seen: Any) -> ImageLabel | None:
+        """The one that is asked for; where none is, all are drawn, as often as they were seen."""
+        return request.y.label if request.y is not None else None
 
     def sample(self, network: Any, seen: SeenPca, y: "torch.Tensor", seed: int) -> "torch.Tensor":
         """One picture (C, H, W); `y` are the weights of the groups."""

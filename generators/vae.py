@@ -79,7 +79,7 @@ class Vae(WholeImageGenerator):
     """Draws pictures, bounds their likelihood, and carries pictures to codes and back."""
 
     NAME: ClassVar[str] = "vae"
-    VERSION: ClassVar[str] = "2"
+    VERSION: ClassVar[str] = "3"
     Config: ClassVar[type[TrainedConfig]] = VaeConfig
 
     def learner(self, data: TrainingData, seed: int, device: "torch.device") -> Learner:

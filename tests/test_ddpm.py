@@ -183,6 +183,9 @@ def test_classes_are_kept_and_strange_ones_refused(digits: Ddpm, tmp_path: Path)
     assert frame.label == label(1)
     assert frame.size == (16, 16)
     assert (frame.image == frame.image[..., :1]).all()  # as grey as its training pictures
+    other = next(iter(digits.generate([Request(conditions=Conditions(), seed=5)])))
+    assert other.label is not None  # never a picture of no class: it has seen none
+    assert np.array_equal(other.image, image(digits, of_class(other.label.index, seed=5)))
     rare = TrainingData(source=FrameList([*digit_frames(8)[::3], digit_frame(50, 1)]))
     part = Ddpm(TINY)
     part.fit(rare, tmp_path, seed=1)

@@ -1,6 +1,7 @@
 """Laws of the adversarial generator: it grows, resumes, obeys its class, knows when it is ill."""
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from toy_digits import CLEAR, DIGITS, digit_frames, picture_frame, training_of
 
 from parhelion.generators import _gan_step
 from parhelion.generators._gan_step import EACH, GanStep
-from parhelion.generators.gan import Gan, GanConfig, SeenGan, _with_class
+from parhelion.generators._whole_image_generator import class_of
+from parhelion.generators.gan import Gan, GanConfig, SeenGan
 from parhelion.pipeline.contracts import CannotHonour, Request, TrainingData
 from parhelion.pipeline.frame import Annotation, ImageLabel
 
@@ -201,17 +203,27 @@ def test_classes_not_learnt_are_refused_by_name(learnt: Gan) -> None:
         image_of(learnt, Request(conditions=CLEAR, seed=1, annotation=foreign))
 
 
-def test_a_class_that_is_not_asked_for_comes_as_often_as_it_was_seen(learnt: Gan) -> None:
-    assert image_of(learnt, asked(None)).any()
-    vocabulary = ("a", "b", "c")
-    seen = SeenGan(vocabulary=vocabulary, frames_per_class={"a": 30, "b": 0, "c": 10})
-    y = torch.zeros(5)
-    drawn = Counter(int(_with_class(y, seen, seed)[:3].argmax()) for seed in range(400))
-    assert set(drawn) == {0, 2}
-    assert drawn[0] / 400 == pytest.approx(0.75, abs=0.07)
-    told = torch.tensor([0.0, 1.0, 0.0, 0.5, 0.0])
-    assert torch.equal(_with_class(told, seen, 1), told)
-    assert not _with_class(y, seen.model_copy(update={"unlabelled": 1}), 1).any()
+def test_a_class_that_is_not_asked_for_comes_as_often_as_it_was_seen() -> None:
+    seen = SeenGan(vocabulary=("a", "b", "c"), frames_per_class={"a": 30, "b": 0, "c": 10})
+    labels = [class_of(Request(conditions=CLEAR, seed=seed), seen) for seed in range(400)]
+    drawn = Counter(label.name for label in labels if label is not None)
+    assert set(drawn) == {"a", "c"}
+    assert drawn["a"] / 400 == pytest.approx(0.75, abs=0.07)
+
+
+def test_no_class_is_drawn_where_one_is_asked_for_or_some_pictures_had_none() -> None:
+    seen = SeenGan(vocabulary=("a", "b"), frames_per_class={"a": 3, "b": 3})
+    told = Annotation(label=ImageLabel(index=1, vocabulary=("a", "b")))
+    assert class_of(Request(conditions=CLEAR, seed=1, annotation=told), seen) == told.label
+    request = Request(conditions=CLEAR, seed=1)
+    assert class_of(request, seen.model_copy(update={"unlabelled": 1})) is None
+    assert class_of(replace(request, parent=make_frame(1)), seen) is None
+
+
+def test_the_class_that_was_drawn_stays_with_the_picture(learnt: Gan) -> None:
+    frame = next(iter(learnt.generate([Request(conditions=CLEAR, seed=3)])))
+    assert frame.label is not None
+    assert np.array_equal(frame.image, image_of(learnt, asked(frame.label.index, 3)))
 
 
 def test_street_frames_of_any_size_are_drawn_at_theirs(tmp_path: Path) -> None:
