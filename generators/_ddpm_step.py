@@ -18,7 +18,8 @@ from parhelion.generators._denoiser import Denoiser, Told, told
 from parhelion.generators._denoiser_config import SeenFrames
 from parhelion.generators._guidance import unguided
 from parhelion.generators._health import Health, Probe, too_early
-from parhelion.generators._noise_levels import scales, training_levels
+from parhelion.generators._mean_picture import learn
+from parhelion.generators._noise_levels import training_levels
 from parhelion.generators._pix2pix_step import left_of_rate
 from parhelion.generators._settings import Layer
 from parhelion.generators._trained import Seen
@@ -41,6 +42,7 @@ K, M = 4, 12
 COVERAGE = "best coverage"  # of the examinations so far, kept among the losses of a checkpoint
 EXAMINED_AT = 8  # calls: enough to see classes and conditions
 LOOKED_AT = 64  # crops whose bands are measured
+MEAN_BATCH = 16  # crops of which the mean picture is learnt at once
 
 
 class DdpmStep:
@@ -70,7 +72,8 @@ class DdpmStep:
         self.average = copy.deepcopy(self.D).requires_grad_(False)
         self.worse = copy.deepcopy(self.average)
         self.uncertainty = Uncertainty().to(device)
-        weights = {"params": self.D.parameters(), "lr": config.learning_rate}
+        learning = [p for p in self.D.parameters() if p.requires_grad]
+        weights = {"params": learning, "lr": config.learning_rate}
         self.optimizer = Adam([weights, {"params": self.uncertainty.parameters(), "lr": RATE}])
         self.network = torch.compile(self.D) if config.compile else self.D
         networks: dict[str, nn.Module] = {"D": self.D, "average": self.average}
@@ -82,10 +85,25 @@ class DdpmStep:
         return denoiser_of(self.config, self.known, self.shown)
 
     def measure(self, crops: Crops) -> None:
-        """Scales the network by the bands of what it is to draw of these crops."""
-        found = spreads(self.target(crops), len(self.D.spreads))
-        for network in (self.D, self.average, self.worse):
-            network.spreads.copy_(found)
+        """Learns the mean picture of a layout, and scales the network by the bands of what it is to
+        draw of these crops, and of what the mean leaves of it.
+        """
+        crops = self.coded(crops)
+        x, known = self.target(crops).to(self.device), self.told(crops).to(self.device)
+        if self.D.mean is not None:
+            learn(self.D.mean, self.config.mean_steps, self.mean_batch)
+        K = self.D.spreads.shape[1]
+        self.D.spreads.copy_(torch.stack([spreads(x, K), spreads(x - self.D.mean_of(known), K)]))
+        for network in (self.average, self.worse):
+            network.load_state_dict(self.D.state_dict())
+
+    def mean_batch(self, k: int) -> tuple[Tensor, Tensor]:
+        """The mean pictures of crops of batch k, and what they are means of."""
+        crops = self.coded(self.crops.batch(MEAN_BATCH, rng("ddpm.mean", self.seed, k)))
+        chance = torch.Generator().manual_seed(seed_of("ddpm.mean", self.seed, k))
+        untold = torch.rand(len(crops.x), generator=chance) < self.config.silence
+        known = self.told(crops).unheard(untold).to(self.device)
+        return self.D.mean_of(known), self.target(crops).to(self.device)
 
     @property
     def steps(self) -> int:
@@ -131,7 +149,7 @@ class DdpmStep:
 
     def losses(self, crops: Crops, chance: torch.Generator) -> tuple[Tensor, Tensor]:
         """|D(x + sigma n; sigma, y) - x|^2 / c_out^2 of each crop (N,), and c_noise (N,)."""
-        c, n = self.config, len(crops.x)
+        c, n, crops = self.config, len(crops.x), self.coded(crops)
         x = self.target(crops).to(self.device, memory_format=torch.channels_last)
         sigma = training_levels(n, c.mean_log_level, c.log_level_spread, chance).to(self.device)
         noise = torch.randn(crops.x.shape, generator=chance).to(self.device)
@@ -140,8 +158,12 @@ class DdpmStep:
         with half_precision(c.precision, self.device):
             drawn = self.network(x + sigma[:, None, None, None] * noise, sigma, known)
         apart: Tensor = (drawn - x).square().mean(dim=(1, 2, 3))
-        expected = scales(sigma, self.D.spreads)
+        expected = self.D.scales(sigma, known)
         return apart / expected.out.square(), expected.noise
+
+    def coded(self, crops: Crops) -> Crops:
+        """Crops as the network sees them."""
+        return crops
 
     def target(self, crops: Crops) -> Tensor:
         """What the network learns to draw of crops (N, C, H, W)."""

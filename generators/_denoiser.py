@@ -1,6 +1,7 @@
 """The network of every diffusion generator: D(x; sigma, y), the mean clean picture.
 
-A U-Net of diffusers inside the scales of `_noise_levels`. It is told the level, a y vector (class
+A U-Net of diffusers inside the scales of `_noise_levels`, which draws what the mean picture of a
+layout leaves (`_mean_picture`). It is told the level, a y vector (class
 and conditions) and, as planes beside the noisy picture, what has a place: layers of y, or another
 picture. Told nothing it is D(x; sigma), which guidance needs (Ho and Salimans 2022). Squares of
 `patch` pixels are put behind each other first, after Hoogeboom, Heek, Salimans 2023 (section 3.2):
@@ -28,7 +29,8 @@ from torch import Tensor, nn
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
 from parhelion.generators._bands import joined, split
-from parhelion.generators._noise_levels import SIGMA_DATA, scales
+from parhelion.generators._mean_picture import MeanPicture
+from parhelion.generators._noise_levels import SIGMA_DATA, Scales, scales
 from parhelion.generators._read_y import ReadY
 from parhelion.generators._refine import Refine
 
@@ -69,9 +71,9 @@ def told(vector: Tensor, beside: Tensor) -> Told:
 
 
 class Denoiser(nn.Module):
-    """D of equation 7 (Karras et al. 2022). An untrained one gives c_skip x."""
+    """D of equation 7 (Karras et al. 2022), about the mean m: untrained, m + c_skip (x - m)."""
 
-    spreads: Tensor  # (K,) of the bands of pictures
+    spreads: Tensor  # (2, K) of the bands of pictures, and of what the mean leaves of them
 
     def __init__(
         self,
@@ -92,13 +94,16 @@ class Denoiser(nn.Module):
         squared = patch**2
         embedding = 4 * width
         bands = (self.stride & -self.stride).bit_length()  # as often as it halves, and means
-        self.register_buffer("spreads", torch.full((bands,), SIGMA_DATA / bands**0.5))
+        self.register_buffer("spreads", torch.full((2, bands), SIGMA_DATA / bands**0.5))
         self.read_y = ReadY(y_size)
         self.embed = nn.Sequential(
             nn.Linear(y_size + 1, embedding), nn.SiLU(), nn.Linear(embedding, embedding)
         )
         read = READ * squared if beside else 0
         self.read_beside = nn.Conv2d(beside * squared, read, 3, padding=1) if beside else None
+        self.mean = MeanPicture(channels, beside, y_size + 1) if beside else None
+        if self.mean is not None:
+            self.mean.requires_grad_(False)  # learnt before all else
         attends = [False] * (len(multiples) - 1) + [attention]  # at the smallest size only
         unet: Any = UNet2DModel  # untyped
         self.unet: nn.Module = unet(
@@ -121,9 +126,11 @@ class Denoiser(nn.Module):
 
     @torch.no_grad()
     def shorten(self) -> None:
-        """Shortens filters whose norm is above 1; after every update. Those that draw stay free."""
+        """Shortens filters whose norm is above 1; after every update. Those that draw stay free,
+        and the mean, which learns no more.
+        """
         for name, parameter in self.named_parameters():
-            if parameter.ndim > 1 and not name.endswith(FREE):
+            if parameter.requires_grad and parameter.ndim > 1 and not name.endswith(FREE):
                 norm = parameter.flatten(1).norm(dim=1).clamp(min=1)
                 parameter.div_(norm.view(-1, *[1] * (parameter.ndim - 1)))
 
@@ -132,19 +139,35 @@ class Denoiser(nn.Module):
 
         H and W are multiples of `stride`.
         """
-        c = scales(sigma, self.spreads)
-        bands = split(x, len(self.spreads))
+        c = self.scales(sigma, told)
+        mean = self.mean_of(told)
+        bands = split(x - mean, self.spreads.shape[1])
         noisy = joined(bands, c.into)
         seen = pixel_unshuffle(noisy, self.patch)
         if self.read_beside is not None:
             beside = pixel_unshuffle(told.beside * _over(told.seen), self.patch)
             seen = torch.cat([seen, self.read_beside(beside)], dim=1)
-        vector = self.read_y(told.vector) * told.heard[:, None]
-        embedded = self.embed(torch.cat([vector, told.heard[:, None]], dim=1))
+        embedded = self.embed(self.heard(told))
         said = pixel_shuffle(self.unet(seen, c.noise, class_labels=embedded).sample, self.patch)
         F = said[:, : self.channels] + self.refine(noisy, said, c.noise)
-        drawn: Tensor = joined(bands, c.skip) + _over(c.out) * F.float()
+        drawn: Tensor = mean + joined(bands, c.skip) + _over(c.out) * F.float()
         return drawn
+
+    def heard(self, told: Told) -> Tensor:
+        """(N, Y + 1): the vector in units of its spread, and whether it is told."""
+        vector = self.read_y(told.vector) * told.heard[:, None]
+        return torch.cat([vector, told.heard[:, None]], dim=1)
+
+    def mean_of(self, told: Told) -> Tensor:
+        """The mean picture (N, C, H, W) of what stands beside; nought where nothing does."""
+        if self.mean is None:
+            return told.beside.new_zeros(len(told.seen), self.channels, 1, 1)
+        mean: Tensor = self.mean(told.beside, self.heard(told)).float()
+        return mean * _over(told.seen)
+
+    def scales(self, sigma: Tensor, told: Told) -> Scales:
+        """Those of what the mean leaves of pictures of which so much is told."""
+        return scales(sigma, self.spreads[told.seen.long()])
 
 
 def held_in_size(unet: nn.Module) -> None:

@@ -8,7 +8,7 @@ Between the two the latents of training crops are measured, so that the levels a
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.optim import Adam
 
 from parhelion.generators._annotated_crops import Crops
@@ -91,14 +91,6 @@ class LdmStep(DdpmStep):
         if done == 0:
             self._measure_latents()
         return super().__call__(done)
-
-    def measure(self, crops: Crops) -> None:
-        """As `ddpm`, by the latents of crops."""
-        super().measure(self.coded(crops))
-
-    def losses(self, crops: Crops, chance: torch.Generator) -> tuple[Tensor, Tensor]:
-        """As `ddpm`, on the latents of crops."""
-        return super().losses(self.coded(crops), chance)
 
     @torch.no_grad()
     def coded(self, crops: Crops) -> Crops:

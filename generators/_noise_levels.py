@@ -48,15 +48,15 @@ class Scales(NamedTuple):
 
 
 def scales(sigma: Tensor, spreads: Tensor) -> Scales:
-    """Of pictures whose bands have these spreads (K,)."""
+    """Of pictures whose bands have these spreads (K,), or each its own (N, K)."""
     low, high = math.log(SMALLEST), math.log(LARGEST)
     s = spreads.square()
-    n = sigma.square()[:, None] * noise_shares(len(s)).to(s.device)
+    n = sigma.square()[:, None] * noise_shares(s.shape[-1]).to(s.device)
     skip = s / (s + n)
     return Scales(
         skip=skip,
         out=(skip * n).sum(dim=1).sqrt(),
-        into=skip.sqrt() / s.sum().sqrt(),
+        into=skip.sqrt() / s.sum(dim=-1, keepdim=True).sqrt(),
         noise=1000 * (sigma.log() - low) / (high - low),
     )
 

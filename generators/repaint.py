@@ -52,7 +52,7 @@ class Repaint(OverDdpm):
     """Draws what a mask covers, as the annotation says, and keeps the rest of the parent."""
 
     NAME: ClassVar[str] = "repaint"
-    VERSION: ClassVar[str] = "4"
+    VERSION: ClassVar[str] = "5"
     Config: ClassVar[type[TrainedConfig]] = RepaintConfig
 
     @property

@@ -84,8 +84,8 @@ def test_an_untrained_network_is_a_linear_denoiser() -> None:
     x, sigma = torch.randn(3, 1, 16, 16), torch.tensor([0.01, 0.5, 20.0])
     known = step.told(step.crops.batch(3, rng(2)))
     found = step.D(x, sigma, known)
-    bands = split(x, len(step.D.spreads))
-    torch.testing.assert_close(found, joined(bands, scales(sigma, step.D.spreads).skip))
+    bands = split(x, step.D.spreads.shape[1])
+    torch.testing.assert_close(found, joined(bands, scales(sigma, step.D.spreads[1]).skip))
 
 
 def test_an_untrained_refinement_adds_nothing_and_a_trained_one_sees_single_pixels() -> None:
@@ -109,8 +109,8 @@ def test_the_loss_is_equation_8() -> None:
     chance = torch.Generator().manual_seed(4)
     sigma = (-1.2 + 1.2 * torch.randn(2, generator=chance)).exp()
     noise = torch.randn(crops.x.shape, generator=chance)
-    c = scales(sigma, step.D.spreads)
-    bands = split(crops.x + sigma[:, None, None, None] * noise, len(step.D.spreads))
+    c = scales(sigma, step.D.spreads[1])
+    bands = split(crops.x + sigma[:, None, None, None] * noise, step.D.spreads.shape[1])
     apart = (joined(bands, c.skip) - crops.x).square().mean(dim=(1, 2, 3))
     torch.testing.assert_close(found.detach(), apart / c.out**2)
     torch.testing.assert_close(level, c.noise)
@@ -133,7 +133,7 @@ def test_filters_stay_short_whatever_the_rate() -> None:
 def test_squares_of_any_side_are_drawn(patch: int, bands: int) -> None:
     """There are as many bands as the stride can be halved, and one of means."""
     step = step_of(DIGITS, patch=patch, multiples=(1, 1))
-    assert len(step.D.spreads) == bands
+    assert step.D.spreads.shape[1] == bands
     crops = step.crops.batch(2, rng(4))
     with torch.inference_mode():
         drawn = step.D(crops.x, torch.ones(2), step.told(crops))

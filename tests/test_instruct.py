@@ -32,6 +32,7 @@ TINY = InstructConfig(
     attention=False,
     batch_size=2,
     steps=2,
+    mean_steps=2,
     reading_steps=2,
     learning_rate=1e-2,
     calls=2,

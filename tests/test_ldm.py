@@ -42,6 +42,7 @@ TINY = LdmConfig(
     latent_channels=3,
     batch_size=2,
     steps=3,
+    mean_steps=2,
     learning_rate=1e-2,
     calls=2,
     draw_batch=2,

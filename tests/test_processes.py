@@ -23,6 +23,7 @@ SETTINGS: dict[str, Any] = {
     "layers": ["stencil"],
     "accumulate": 2,
     "steps": 3,
+    "mean_steps": 2,
     "precision": "fp32",
     "checkpoint_every": 2,
     "min_frames_per_cell": 1,

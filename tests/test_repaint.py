@@ -40,6 +40,7 @@ def part(tmp_path_factory: pytest.TempPathFactory) -> Repaint:
         attention=False,
         batch_size=2,
         steps=2,
+        mean_steps=2,
         levels=4,
         jump=2,
         resamples=2,

@@ -32,6 +32,7 @@ TINY = {
     "attention": False,
     "batch_size": 2,
     "steps": 2,
+    "mean_steps": 2,
     "calls": 4,
     "draw_batch": 2,
     "min_frames_per_cell": 2,

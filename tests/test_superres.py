@@ -45,6 +45,7 @@ TINY = SuperresConfig(
     crop=(16, 24),
     batch_size=2,
     steps=4,
+    mean_steps=2,
     learning_rate=1e-2,
     calls=3,
     draw_batch=2,

@@ -19,6 +19,7 @@ TINY = DdpmConfig(
     attention=False,
     batch_size=2,
     steps=4,
+    mean_steps=3,
     learning_rate=1e-2,
     calls=3,
     draw_batch=2,

@@ -24,13 +24,23 @@ PIX2PIX: dict[str, Any] = {
     "crop_px": 24,
     "batch_size": 2,
     "steps": 2,
+    "mean_steps": 1,
     "min_frames_per_cell": 2,
     "perceptual_weight": 0,
 }
 
+LATENTS = {"steps": 2, "mean_steps": 1, "autoencoder_steps": 1}
+
 TINY: dict[str, dict[str, Any]] = {
     "ddpm": DIFFUSION,
-    "ldm": {"width": 8, "steps": 2, "autoencoder_steps": 1, "calls": 2, "min_frames_per_cell": 2},
+    "ldm": {
+        "width": 8,
+        "steps": 2,
+        "mean_steps": 1,
+        "autoencoder_steps": 1,
+        "calls": 2,
+        "min_frames_per_cell": 2,
+    },
     "superres": {**DIFFUSION, "scale": 2},
     "sdedit": DIFFUSION,
     "dfi": {
