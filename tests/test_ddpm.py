@@ -287,7 +287,7 @@ def test_y_is_measured_by_every_weather_and_event_however_rare(tmp_path: Path) -
 def test_frames_of_any_size_are_learnt_as_they_are_and_drawn_at_their_own(tmp_path: Path) -> None:
     """Crops are continued to what the network can halve; nobody has to set them."""
     frames = [make_frame(i, width=50, height=27) for i in range(3)]
-    tiny = {"width": 8, "steps": 1, "batch_size": 2, "calls": 2, "draw_batch": 1}
+    tiny = {"width": 8, "steps": 1, "mean_steps": 1, "batch_size": 2, "calls": 2, "draw_batch": 1}
     part = Ddpm(DdpmConfig(**tiny, min_frames_per_cell=1))
     part.fit(TrainingData(source=FrameList(frames)), tmp_path, seed=1)
     request = Request(conditions=frames[0].conditions, seed=1, annotation=frames[0])
