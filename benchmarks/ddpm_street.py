@@ -3,7 +3,8 @@
 Both learn p(x | y) from the same frames and draw every annotation under every condition, from
 several seeds. Kernel distances stand beside that of true frames; an oracle of labels and one of
 conditions, trained on true frames of other streets, say what they read in the pictures. Distances
-are by the network of features that `pix2pix` was trained to please, which favours it.
+are by the network of features that `pix2pix` was trained to please, which favours it, and by one
+that nobody was (`make features`).
 """
 
 import sys
@@ -15,6 +16,7 @@ import numpy as np
 from _condition_oracle import ConditionOracle
 from _figures import Figure, arguments, report
 from _picture_grid import write_grid
+from _second_features import second_features
 from _street_ddpm import CLOCK, HEIGHT, TRAIN, WIDTH, drawer, street_ddpm, streets
 from _street_sets import CONDITIONS, Scenes, named
 from _training_clock import TrainingClock
@@ -104,6 +106,7 @@ def mean_figure(
 
 
 def distance_figures(
+    features: str,
     network: TorchNetwork,
     sets: dict[str, list[Image]],
     wishes: Sequence[Wish],
@@ -124,9 +127,9 @@ def distance_figures(
         found[arm] = value, np.mean([without for _, without in pairs], axis=0)
         interval = jackknife_interval(*found[arm])
         note = "floor" if arm == "true" else ""
-        figures[f"KID on MobileNetV2, {arm}"] = Figure(value=value, interval=interval, note=note)
+        figures[f"KID on {features}, {arm}"] = Figure(value=value, interval=interval, note=note)
     gain, without = (b - a for a, b in zip(found["ddpm"], found["pix2pix"], strict=True))
-    figures["ddpm nearer by"] = Figure(
+    figures[f"ddpm nearer by, {features}"] = Figure(
         value=gain, interval=jackknife_interval(gain, without), bar=0.0
     )
     return figures
@@ -244,7 +247,8 @@ def main() -> int:
         "training, ddpm": Figure(value=clock.seconds / 60, unit="CPU min"),
         "training, pix2pix": Figure(value=minutes, unit="CPU min"),
     }
-    figures |= distance_figures(network, sets, wishes, judge)
+    figures |= distance_figures("MobileNetV2", network, sets, wishes, judge)
+    figures |= distance_figures("EfficientNet", second_features(), sets, wishes, judge)
     labels, agreements = label_figures(segmenter, sets, wishes)
     figures |= labels | condition_figures(oracle, sets, wishes)
     figures |= diversity_figures(network, draws, wishes)
