@@ -63,6 +63,7 @@ class InstructConfig(DdpmConfig):
     # Drawing
     text_guidance: Guidance = 1.0  # s_T of equation 3
     image_guidance: Guidance = 1.0  # s_I; both 1 = none, and each further term one more call
+    guidance_levels: tuple[float, float] = (0.3, 80.0)  # below, they draw grain
     composes: bool = False  # also draws a weather at a time of day if it saw both, but apart
 
     idle: ClassVar[frozenset[str]] = DdpmConfig.idle | {
