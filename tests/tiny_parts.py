@@ -9,6 +9,7 @@ DENOISER: dict[str, Any] = {
     "attention": False,
     "batch_size": 2,
     "steps": 2,
+    "mean_steps": 1,
     "draw_batch": 2,
     "min_frames_per_cell": 2,
 }
@@ -24,7 +25,6 @@ PIX2PIX: dict[str, Any] = {
     "crop_px": 24,
     "batch_size": 2,
     "steps": 2,
-    "mean_steps": 1,
     "min_frames_per_cell": 2,
     "perceptual_weight": 0,
 }
