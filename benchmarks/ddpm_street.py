@@ -225,6 +225,7 @@ def save_calls_picture(folder: Path, wishes: Sequence[Wish]) -> None:
 def main() -> int:
     given = arguments(__doc__ or "").parse_args()
     one_thread()
+    network, second = feature_network(MOBILENET), second_features()
     train_scenes = Scenes(first=0, count=2) if given.quick else TRAIN
     test_scenes = Scenes(first=TEST.first, count=2) if given.quick else TEST
     train, judge, test = (streets(scenes) for scenes in (train_scenes, JUDGE, test_scenes))
@@ -241,14 +242,13 @@ def main() -> int:
     oracle = ConditionOracle(tuple(CONDITIONS), seed=1)
     true = list(named(judge))
     oracle.fit([frame.image for _, frame in true], [name for name, _ in true])
-    network = feature_network(MOBILENET)
     clock = TrainingClock("ddpm", folder.parent / CLOCK)
     figures = {
         "training, ddpm": Figure(value=clock.seconds / 60, unit="CPU min"),
         "training, pix2pix": Figure(value=minutes, unit="CPU min"),
     }
     figures |= distance_figures("MobileNetV2", network, sets, wishes, judge)
-    figures |= distance_figures("EfficientNet", second_features(), sets, wishes, judge)
+    figures |= distance_figures("EfficientNet", second, sets, wishes, judge)
     labels, agreements = label_figures(segmenter, sets, wishes)
     figures |= labels | condition_figures(oracle, sets, wishes)
     figures |= diversity_figures(network, draws, wishes)

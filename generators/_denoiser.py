@@ -1,11 +1,11 @@
 """The network of every diffusion generator: D(x; sigma, y), the mean clean picture.
 
 A U-Net of diffusers inside the scales of `_noise_levels`, which draws what the mean picture of a
-layout leaves (`_mean_picture`). It is told the level, a y vector (class
-and conditions) and, as planes beside the noisy picture, what has a place: layers of y, or another
-picture. Told nothing it is D(x; sigma), which guidance needs (Ho and Salimans 2022). Squares of
-`patch` pixels are put behind each other first, after Hoogeboom, Heek, Salimans 2023 (section 3.2):
-most of the time goes where pictures are large.
+layout leaves (`_mean_picture`). It is told the level, a y vector (class and conditions) and, as
+planes beside the noisy picture, what has a place: layers of y, or another picture. Told nothing it
+is D(x; sigma), which guidance needs (Ho and Salimans 2022). Squares of `patch` pixels are put
+behind each other first, after Hoogeboom, Heek, Salimans 2023 (section 3.2): most of the time goes
+where pictures are large.
 
 Nothing in the loss holds the size of what passes between the blocks, as each normalises what it
 reads: there it grew until numbers of 1e11 went through the network, in which all that was told was

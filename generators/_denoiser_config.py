@@ -30,6 +30,7 @@ class DenoiserConfig(GradientConfig):
 
     # Training
     steps: Positive = 2000
+    mean_steps: Annotated[int, Field(ge=0)] = 300  # before them, of the mean picture; 0 = none
     batch_size: Positive = 32  # crops per batch
     accumulate: Positive = 1  # batches per update
     processes: Positive = 1  # that share these batches, one GPU each; a divisor of accumulate
@@ -38,7 +39,6 @@ class DenoiserConfig(GradientConfig):
     log_level_spread: AboveZero = 1.2  # about it; more: also what little and much noise leave
     steady_share: Share = 0.5  # of the steps, before the rate falls evenly to nothing
     silence: Share = 0.1  # of crops of which nothing is told
-    mean_steps: Annotated[int, Field(ge=0)] = 300  # before these: the mean picture of a layout
     told_dropout: Share = 0.5  # of crops whose hour, or physical numbers, are withheld
     ema_decay: Share = 0.999  # of the averaged weights, which draw
     worse_at: Share = 0.5  # of the steps, whose averaged weights are kept to be guided away from

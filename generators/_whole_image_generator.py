@@ -64,7 +64,7 @@ class WholeImageGenerator(Trained):
 
     def class_of(self, request: Request, seen: Any) -> ImageLabel | None:
         """The class that is drawn."""
-        return class_of(request, seen)
+        return class_of(request, seen, self.config.min_frames_per_cell)
 
     def pictures(self, frames: Sequence[Frame]) -> "Pictures":
         """Any frames as this generator reads them. Raises CannotHonour where it could not draw one
@@ -98,14 +98,16 @@ class WholeImageGenerator(Trained):
         return Drawn(image=to_image(x), y=Annotation(label=label))
 
 
-def class_of(request: Request, seen: SeenImages) -> ImageLabel | None:
+def class_of(request: Request, seen: SeenImages, needed: int) -> ImageLabel | None:
     """The class that is asked for. Where none is, nor a parent given, and every training picture
-    had one: one of them, as often as it was seen.
+    had one: one of those with at least `needed` pictures, as often as it was seen.
     """
     label = request.y.label if request.y is not None else None
     if label is not None or request.parent is not None or seen.unlabelled or not seen.vocabulary:
         return label
-    counts = [seen.frames_per_class[name] for name in seen.vocabulary]
+    counts = [n if (n := seen.frames_per_class[w]) >= needed else 0 for w in seen.vocabulary]
+    if not any(counts):
+        return None
     shares = [count / sum(counts) for count in counts]
     index = int(rng("class", request.seed).choice(len(counts), p=shares))
     return ImageLabel(index=index, vocabulary=seen.vocabulary)

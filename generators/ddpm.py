@@ -170,7 +170,7 @@ class Ddpm(Trained):
 
     def layout(self, request: Request) -> Annotation:
         """The y that is drawn, and kept: what the network reads, and nothing that it does not."""
-        label = class_of(request, self.whole_fit.seen)
+        label = class_of(request, self.whole_fit.seen, self.config.min_frames_per_cell)
         if not self.needs:
             return Annotation(label=label)
         y = require_layers(self.NAME, request.y, self.needs)

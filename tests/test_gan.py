@@ -204,20 +204,21 @@ def test_classes_not_learnt_are_refused_by_name(learnt: Gan) -> None:
 
 
 def test_a_class_that_is_not_asked_for_comes_as_often_as_it_was_seen() -> None:
-    seen = SeenGan(vocabulary=("a", "b", "c"), frames_per_class={"a": 30, "b": 0, "c": 10})
-    labels = [class_of(Request(conditions=CLEAR, seed=seed), seen) for seed in range(400)]
+    seen = SeenGan(vocabulary=("a", "b", "c"), frames_per_class={"a": 30, "b": 2, "c": 10})
+    labels = [class_of(Request(conditions=CLEAR, seed=seed), seen, 3) for seed in range(400)]
     drawn = Counter(label.name for label in labels if label is not None)
-    assert set(drawn) == {"a", "c"}
+    assert set(drawn) == {"a", "c"}  # b would be refused: too few
     assert drawn["a"] / 400 == pytest.approx(0.75, abs=0.07)
 
 
 def test_no_class_is_drawn_where_one_is_asked_for_or_some_pictures_had_none() -> None:
     seen = SeenGan(vocabulary=("a", "b"), frames_per_class={"a": 3, "b": 3})
     told = Annotation(label=ImageLabel(index=1, vocabulary=("a", "b")))
-    assert class_of(Request(conditions=CLEAR, seed=1, annotation=told), seen) == told.label
+    assert class_of(Request(conditions=CLEAR, seed=1, annotation=told), seen, 1) == told.label
     request = Request(conditions=CLEAR, seed=1)
-    assert class_of(request, seen.model_copy(update={"unlabelled": 1})) is None
-    assert class_of(replace(request, parent=make_frame(1)), seen) is None
+    assert class_of(request, seen.model_copy(update={"unlabelled": 1}), 1) is None
+    assert class_of(replace(request, parent=make_frame(1)), seen, 1) is None
+    assert class_of(request, seen, 4) is None
 
 
 def test_the_class_that_was_drawn_stays_with_the_picture(learnt: Gan) -> None:
