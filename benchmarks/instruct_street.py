@@ -2,10 +2,10 @@
 
 `instruct` learns from twins of some scenes. Frames of others, half of them clear days, are edited
 by phrases whose verbs or whole form its reader never saw; an oracle trained on true frames of
-further scenes says which condition it sees, the gate whether the stencil still fits. Snowy nights
-and rain at dusk are in no training frame: their weather and their light are, apart from each other.
-Amounts are checked by the contrast of far things in light and heavy fog. Wishes written by hand say
-what is refused, rightly and wrongly.
+further scenes says which condition it sees, the gate whether the stencil still fits. Rain at dusk
+is in no training frame: its weather and its light are, apart from each other. Amounts are checked
+by the contrast of far things in light and heavy fog. Wishes written by hand say what is refused,
+rightly and wrongly.
 """
 
 import sys
@@ -41,8 +41,8 @@ ROOT = Path(__file__).parent.parent
 WORK = ROOT / "runs" / "instruct_street"
 PICTURE = ROOT / "docs" / "instruct_street.png"
 
-UNSEEN = ("snowy night", "rain at dusk")  # in no training frame
-COMPOSED = ("foggy night", "rainy night", *UNSEEN)
+UNSEEN = ("rain at dusk",)  # in no training frame
+COMPOSED = ("foggy night", "rainy night", "snowy night", *UNSEEN)
 ALL = (*CONDITIONS, *ALSO)
 SINGLE = tuple(name for name in ALL if name not in COMPOSED)
 
