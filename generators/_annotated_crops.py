@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from parhelion.generators._conditioning import Layers, planes
-from parhelion.generators._denoiser_config import rounded_up
+from parhelion.generators._denoiser_config import DenoiserConfig, rounded_up
 from parhelion.generators._kept import Kept
 from parhelion.generators._whole_images import WholeImages, pixels_of, scaled, typical, y_vector
 from parhelion.pipeline.conditions import PHYSICS
@@ -28,7 +28,7 @@ class Crops(NamedTuple):
 
 
 class _View(NamedTuple):
-    """What is kept of a frame in memory."""
+    """What is kept of a frame in memory, or shown of it."""
 
     pixels: NDArray[np.uint8]  # (C, h, w)
     layers: Layers
@@ -40,26 +40,17 @@ class _View(NamedTuple):
 
 
 class AnnotatedCrops:
-    """Draws batches of `target`, or of `source` where there is none.
+    """Draws batches of `target`, or of `source` where there is none, with the layers `read` of y.
 
     Every class under every condition is drawn equally often. Frames that lack a layer which is read
     are skipped. A frame smaller than a crop is continued by its last row and column. Raises
     CannotLearn where no frame is left.
     """
 
-    def __init__(
-        self,
-        data: TrainingData,
-        *,
-        crop: tuple[int, int] | None,
-        stride: int,
-        read: frozenset[str],
-        told_dropout: float,
-        cache_mb: int,
-    ) -> None:
-        self.whole = WholeImages(data, size=crop, cache_mb=cache_mb)
-        self.size = rounded_up(self.whole.size, stride)  # (H, W) of a crop
-        self.read, self.told_dropout = read, told_dropout
+    def __init__(self, config: DenoiserConfig, data: TrainingData, read: frozenset[str]) -> None:
+        self.whole = WholeImages(data, size=config.crop, cache_mb=config.cache_mb)
+        self.size = rounded_up(self.whole.size, config.stride)  # (H, W) of a crop
+        self.read, self.told_dropout = read, config.told_dropout
         keys = self.whole.frames.keys
         cells = [[i for i in cell.tolist() if read <= keys[i].layers] for cell in self.whole.cells]
         self.cells = [np.array(cell) for cell in cells if cell]
@@ -68,7 +59,7 @@ class AnnotatedCrops:
                 f"nothing to learn from: each of {len(keys)} training frames lacks one of "
                 f"{', '.join(sorted(read))}: give them, or take them out of the setting `layers`"
             )
-        self._kept = Kept[_View](cache_mb)
+        self._kept = Kept[_View](config.cache_mb)
 
     @property
     def known(self) -> dict[str, object]:
@@ -108,6 +99,13 @@ class AnnotatedCrops:
         self, i: int, place: NDArray[np.float64]
     ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         """Pixels (C, H, W) and planes (P, H, W) of frame i at `place` (down, right in 0..1)."""
+        pixels, layers = self._window(i, place)
+        if not self.read:
+            return pixels, np.zeros((0, *self.size), dtype=np.float32)
+        return pixels, planes(layers, *self.size)
+
+    def _window(self, i: int, place: NDArray[np.float64]) -> _View:
+        """What the crop at `place` shows of frame i."""
         view = self._kept.get(i, lambda: self._read(i))
         height, width = self.size
         there = view.pixels.shape[1:]
@@ -121,9 +119,7 @@ class AnnotatedCrops:
         if any(missing):
             pixels = np.pad(pixels, ((0, 0), (0, missing[0]), (0, missing[1])), "edge")
             layers = layers.padded(*missing)
-        if not self.read:
-            return pixels, np.zeros((0, height, width), dtype=np.float32)
-        return pixels, planes(layers, height, width)
+        return _View(pixels, layers)
 
     def _read(self, i: int) -> _View:
         frame = self.whole.frames[i]

@@ -55,14 +55,7 @@ class DdpmStep:
     ) -> None:
         self.config, self.seed, self.device = config, seed, device
         self.processes = processes_here(config.processes)
-        self.crops = AnnotatedCrops(
-            data,
-            crop=config.crop,
-            stride=config.stride,
-            read=layers_of(config, data),
-            told_dropout=config.told_dropout,
-            cache_mb=config.cache_mb,
-        )
+        self.crops = self.crops_of(data, layers_of(config, data))
         self.known = SeenFrames(layers=tuple(sorted(self.crops.read)), **self.crops.known)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed_of("ddpm.weights", seed))
@@ -80,6 +73,10 @@ class DdpmStep:
         networks |= {"worse": self.worse, "uncertainty": self.uncertainty}
         self._state = TrainingState(networks, {"D": self.optimizer})
 
+    def crops_of(self, data: TrainingData, read: frozenset[str]) -> AnnotatedCrops:
+        """What it learns, with these layers of y."""
+        return AnnotatedCrops(self.config, data, read)
+
     def denoiser(self) -> Denoiser:
         """The network to train, with torch's current random state."""
         return denoiser_of(self.config, self.known, self.shown)
@@ -92,8 +89,10 @@ class DdpmStep:
         x, known = self.target(crops).to(self.device), self.told(crops).to(self.device)
         if self.D.mean is not None:
             learn(self.D.mean, self.config.mean_steps, self.mean_batch)
-        K = self.D.spreads.shape[1]
-        self.D.spreads.copy_(torch.stack([spreads(x, K), spreads(x - self.D.mean_of(known), K)]))
+        left = x - self.D.mean_of(known)
+        shown = known.seen > 0 if known.seen.any() else known.seen == 0
+        n_bands = self.D.spreads.shape[1]
+        self.D.spreads.copy_(torch.stack([spreads(x, n_bands), spreads(left[shown], n_bands)]))
         for network in (self.average, self.worse):
             network.load_state_dict(self.D.state_dict())
 

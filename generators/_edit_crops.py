@@ -38,14 +38,7 @@ class EditCrops(AnnotatedCrops):
     """
 
     def __init__(self, config: "InstructConfig", twins: Twins, read: frozenset[str]) -> None:
-        super().__init__(
-            TrainingData(source=twins),
-            crop=config.crop,
-            stride=config.stride,
-            read=read,
-            told_dropout=config.told_dropout,
-            cache_mb=config.cache_mb,
-        )
+        super().__init__(config, TrainingData(source=twins), read)
         self.twins = twins
         self.dropouts = (config.words_dropout, config.picture_dropout)
 
@@ -62,7 +55,7 @@ class EditCrops(AnnotatedCrops):
         for i in rows:
             others, place = self.twins.others(i), random.random(2)
             shown.append(self._crop(i, place))
-            parents.append(self._crop(others[int(random.integers(len(others)))], place)[0])
+            parents.append(self._window(others[int(random.integers(len(others)))], place).pixels)
         y = torch.from_numpy(np.stack([planes for _, planes in shown]))
         return Crops(
             scaled(np.stack([pixels for pixels, _ in shown])),

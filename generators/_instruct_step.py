@@ -41,7 +41,6 @@ class InstructStep(DdpmStep):
     ) -> None:
         self.twins = twins_of(data, frozenset(config.layers or ()))
         super().__init__(config, TrainingData(source=self.twins), seed, device)
-        self.crops = EditCrops(config, self.twins, self.crops.read)
         self.grammar = Grammar(config.held_out)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed_of("instruct.weights", seed))
@@ -52,6 +51,10 @@ class InstructStep(DdpmStep):
             {**self._state.networks, "encoder": self.encoder},
             {**self._state.optimizers, "encoder": self.reading},
         )
+
+    def crops_of(self, data: TrainingData, read: frozenset[str]) -> EditCrops:
+        """Twins, each to be made from another."""
+        return EditCrops(self.config, self.twins, read)
 
     @property
     def steps(self) -> int:

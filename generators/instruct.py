@@ -104,7 +104,7 @@ class Instruct(Ddpm):
     """
 
     NAME: ClassVar[str] = "instruct"
-    VERSION: ClassVar[str] = "5"
+    VERSION: ClassVar[str] = "6"
     Config: ClassVar[type[TrainedConfig]] = InstructConfig
     seen_as: ClassVar[type[Seen]] = SeenEdits
 

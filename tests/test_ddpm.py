@@ -65,9 +65,8 @@ def test_crops_and_their_planes_show_the_same_window() -> None:
         return replace(frame, image=np.repeat(frame.stencil[..., None] * 20, 3, axis=2))
 
     data = TrainingData(source=FrameList([painted(frame) for frame in STREETS.source]))
-    crops = AnnotatedCrops(
-        data, crop=(16, 24), stride=1, read=frozenset({"stencil"}), told_dropout=0, cache_mb=1
-    )
+    config = TINY.model_copy(update={"crop": (16, 24)})
+    crops = AnnotatedCrops(config, data, frozenset({"stencil"}))
     batch = crops.batch(6, rng(1))
     assert batch.x.shape == (6, 1, 16, 24)  # painted grey
     assert batch.planes.shape == (6, PLANES, 16, 24)
