@@ -19,7 +19,7 @@ from parhelion.pipeline.conditions import Conditions
 from parhelion.pipeline.frame import Annotation, Frame, ImageLabel
 from parhelion.pipeline.mask_runs import runs_of
 from parhelion.pipeline.provenance import RequestRecord
-from parhelion.pipeline.scene_class import SceneClass
+from parhelion.pipeline.scene_class import LabelSpace, SceneClass
 from parhelion.pipeline.seeds import digest
 
 Progress = Callable[[int, int], None]  # (done, total)
@@ -35,6 +35,9 @@ class PartConfig(BaseModel):
     """Base of every part's settings: frozen, and a misspelt key is an error that names it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    # Names of the settings that matter only when it draws: one training serves all their values.
+    drawing: ClassVar[frozenset[str]] = frozenset()
 
 
 class FrameRef(BaseModel):
@@ -116,6 +119,7 @@ class FrameKey(BaseModel):
     conditions: Conditions
     label: ImageLabel | None = None  # image-level class
     layers: frozenset[str] = frozenset()  # that it has, as `Frame.layers` names them
+    label_space: LabelSpace = frozenset()  # classes that its labels tell apart
 
 
 class FrameSet(Protocol):

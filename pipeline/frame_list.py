@@ -17,6 +17,7 @@ def key_of(frame: Frame, split: str = "train") -> FrameKey:
         conditions=frame.conditions,
         label=frame.label,
         layers=frame.layers,
+        label_space=frame.label_space,
     )
 
 

@@ -17,7 +17,7 @@ from parhelion.pipeline.conditions import PHYSICS, Conditions
 from parhelion.pipeline.contracts import FrameKey
 from parhelion.pipeline.frame import Camera, Frame, ImageLabel, SceneObject
 from parhelion.pipeline.provenance import Provenance
-from parhelion.pipeline.scene_class import SceneClass
+from parhelion.pipeline.scene_class import LabelSpace, SceneClass
 from parhelion.pipeline.seeds import canonical_json
 
 SCHEMA_VERSION = "1"  # another version is another dataset folder: readers refuse mixed schemas
@@ -33,7 +33,7 @@ LABELS = (
     *("cell", "label_name"),
 )
 _PLAIN_KEYS = ("frame_id", "group_id", "twin_id", "kind", "split")
-KEY_COLUMNS = (*_PLAIN_KEYS, "conditions", "image_label")
+KEY_COLUMNS = (*_PLAIN_KEYS, "conditions", "image_label", "label_space")
 # A layer that is missing is null, so that its lightest leaf tells whether it is there.
 LAYER_LEAVES = {
     **{f"{name}.path": name for name in PICTURES if name != "image"},
@@ -174,7 +174,7 @@ def frame_of(row: Row) -> Frame:
         image=encoding.image_from_bytes(pictures["image"]),
         conditions=_conditions_of(row["conditions"]),
         label=_label_of(row["image_label"]),
-        label_space=frozenset(_CLASSES[name] for name in row["label_space"]),
+        label_space=_label_space_of(tuple(row["label_space"])),
         depth=encoding.depth_from_bytes(depth) if depth is not None else None,
         instances=encoding.instances_from_bytes(instances, row["instance_ids"])
         if instances is not None
@@ -206,11 +206,17 @@ def key_of_row(row: Row) -> FrameKey:
         label=_label_of(row["image_label"]),
         # An empty list of objects is none, and so is a null of any other layer.
         layers=frozenset(name for column, name in columns if row[column] not in (None, [])),
+        label_space=_label_space_of(tuple(row["label_space"])),
         **named,
     )
 
 
 _CLASSES = {c.label: c for c in SceneClass}
+
+
+@lru_cache(maxsize=1024)
+def _label_space_of(names: tuple[str, ...]) -> LabelSpace:
+    return frozenset(_CLASSES[name] for name in names)
 
 
 def _picture_columns(frame: Frame, image_format: encoding.ImageFormat) -> Row:

@@ -180,9 +180,8 @@ def stored_classes(files: Iterable[Path]) -> tuple[SceneClass, ...]:
 
 
 def label_spaces(frames: FrameSet) -> set[LabelSpace]:
-    """Every label space that occurs among the labelled frames."""
-    there = (frames[i] for i, key in enumerate(frames.keys) if labelled(key))
-    return {frame.label_space for frame in there}
+    """Every label space that occurs among the labelled frames; none is read."""
+    return {key.label_space for key in frames.keys if labelled(key)}
 
 
 def frames_of(frames: FrameSet) -> Iterable[Annotation]:
