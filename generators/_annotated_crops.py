@@ -17,6 +17,7 @@ from parhelion.generators._kept import Kept
 from parhelion.generators._whole_images import WholeImages, pixels_of, scaled, typical, y_vector
 from parhelion.pipeline.conditions import PHYSICS
 from parhelion.pipeline.contracts import CannotLearn, TrainingData
+from parhelion.pipeline.scene_class import SceneClass
 
 
 class Crops(NamedTuple):
@@ -63,10 +64,17 @@ class AnnotatedCrops:
 
     @property
     def known(self) -> dict[str, object]:
-        """What `SeenImages` keeps of the frames that are learnt."""
-        whole, cells = self.whole, self.cells
-        counted = {"frames_per_class": whole.frames_per_class(cells)}
-        return {**whole.known, **counted, "unlabelled": whole.unlabelled(cells)}
+        """What `SeenFrames` keeps of the frames that are learnt."""
+        whole, keys = self.whole, self.whole.frames.keys
+        spaces = {keys[i].label_space for cell in self.cells for i in cell.tolist()}
+        told = frozenset[SceneClass]().union(*spaces) if "stencil" in self.read else ()
+        return {
+            **whole.known,
+            "frames_per_class": whole.frames_per_class(self.cells),
+            "unlabelled": whole.unlabelled(self.cells),
+            "layers": tuple(sorted(self.read)),
+            "classes": tuple(c.label for c in sorted(told)),
+        }
 
     def batch(self, n: int, random: np.random.Generator) -> Crops:
         """N crops; equal generators give equal batches."""

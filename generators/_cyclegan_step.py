@@ -24,7 +24,6 @@ from parhelion.generators._cyclegan_losses import (
 from parhelion.generators._cyclegan_networks import PatchJudge, Translator
 from parhelion.generators._health import Health
 from parhelion.generators._image_pool import ImagePool
-from parhelion.generators._pix2pix_step import left_of_rate
 from parhelion.generators._trained import Seen
 from parhelion.generators._unpaired_crops import (
     SKY_SIZE,
@@ -41,6 +40,7 @@ from parhelion.pipeline.training import (
     TrainingState,
     average_into,
     bf16_pays,
+    left_of_rate,
     on_device,
 )
 

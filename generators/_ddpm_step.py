@@ -20,7 +20,6 @@ from parhelion.generators._guidance import unguided
 from parhelion.generators._health import Health, Probe, too_early
 from parhelion.generators._mean_picture import learn
 from parhelion.generators._noise_levels import training_levels
-from parhelion.generators._pix2pix_step import left_of_rate
 from parhelion.generators._settings import Layer
 from parhelion.generators._trained import Seen
 from parhelion.generators._uncertainty import RATE, Uncertainty
@@ -32,6 +31,7 @@ from parhelion.pipeline.training import (
     TrainingState,
     average_into,
     half_precision,
+    left_of_rate,
     on_device,
 )
 
@@ -49,6 +49,7 @@ class DdpmStep:
     """Network, optimizer and loss of one fit; call it with the step's number."""
 
     shown: ClassVar[int] = 0  # planes beside the picture, besides those of y
+    draws_classes: ClassVar[bool] = True  # whether what it draws shows the image-level class
 
     def __init__(
         self, config: "DenoiserConfig", data: TrainingData, seed: int, device: torch.device
@@ -56,7 +57,7 @@ class DdpmStep:
         self.config, self.seed, self.device = config, seed, device
         self.processes = processes_here(config.processes)
         self.crops = self.crops_of(data, layers_of(config, data))
-        self.known = SeenFrames(layers=tuple(sorted(self.crops.read)), **self.crops.known)
+        self.known = SeenFrames(**self.crops.known)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed_of("ddpm.weights", seed))
             self.D = self.denoiser()
@@ -105,8 +106,13 @@ class DdpmStep:
         return self.D.mean_of(known), self.target(crops).to(self.device)
 
     @property
+    def before(self) -> int:
+        """Steps that teach what the denoiser needs, before its own."""
+        return 0
+
+    @property
     def steps(self) -> int:
-        return self.config.steps
+        return self.before + self.config.steps
 
     def state(self) -> TrainingState:
         """What a checkpoint of this fit holds."""
@@ -120,7 +126,7 @@ class DdpmStep:
 
     def seen(self, seen: Seen) -> Seen:
         """`seen` with what the training frames are."""
-        return seen.model_copy(update={**self.crops.known, "layers": self.known.layers})
+        return seen.model_copy(update=self.crops.known)
 
     def __call__(self, step: int) -> Losses:
         c = self.config
@@ -174,11 +180,12 @@ class DdpmStep:
 
     def examine(self, step: int) -> Ailment | None:
         """Whether the averaged network draws many pictures of what is asked for."""
-        if too_early(step, self.config.steps):
+        if too_early(step - self.before, self.config.steps):
             return None
         health = Health(
             steps=self.config.steps,
-            labelled=bool(self.known.vocabulary),
+            before=self.before,
+            labelled=self.draws_classes and bool(self.known.vocabulary),
             best_coverage=self._state.losses.get(COVERAGE, 0.0),
         )
         ailment: Ailment | None = self.processes.agreed(health.examine(step, self.probe()))

@@ -34,7 +34,8 @@ from parhelion.generators._noise_levels import SIGMA_DATA, Scales, scales
 from parhelion.generators._read_y import ReadY
 from parhelion.generators._refine import Refine
 
-GROUP = 8  # channels normalised together
+GROUPS = 8  # of channels, each normalised by itself
+HEAD = 8  # channels of a head of attention
 READ = 4  # channels that what stands beside a pixel is read into
 SAID = 5  # channels in which squares speak of a pixel, besides those of the picture
 FINE = 24  # channels at full size
@@ -113,8 +114,8 @@ class Denoiser(nn.Module):
             down_block_types=tuple("AttnDownBlock2D" if a else "DownBlock2D" for a in attends),
             up_block_types=tuple("AttnUpBlock2D" if a else "UpBlock2D" for a in attends[::-1]),
             layers_per_block=depth,
-            attention_head_dim=GROUP,
-            norm_num_groups=GROUP,
+            attention_head_dim=HEAD,
+            norm_num_groups=GROUPS,
             add_attention=attention,
             resnet_time_scale_shift="scale_shift",
             class_embed_type="identity",

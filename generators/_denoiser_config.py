@@ -29,7 +29,7 @@ class DenoiserConfig(GradientConfig):
     attention: bool = False  # at the smallest size
 
     # Training
-    steps: Positive = 2000
+    steps: Positive = 2000  # updates of the denoiser
     mean_steps: Annotated[int, Field(ge=0)] = 300  # before them, of the mean picture; 0 = none
     batch_size: Positive = 32  # crops per batch
     accumulate: Positive = 1  # batches per update
@@ -56,7 +56,7 @@ class DenoiserConfig(GradientConfig):
     draw_precision: Precision = "fp32"  # bf16 draws frames thrice as fast on a CPU that has it
     bound_levels: Positive = 32  # noise levels by which the likelihood of one picture is bounded
 
-    idle: ClassVar[frozenset[str]] = GradientConfig.idle | {
+    drawing: ClassVar[frozenset[str]] = GradientConfig.drawing | {
         "guidance",
         "guidance_levels",
         "autoguidance",
@@ -75,6 +75,16 @@ class DenoiserConfig(GradientConfig):
             low, high = getattr(self, name)
             if not 0 <= low < high:
                 raise ValueError(f"{name} must rise, from 0 or more, got {low:g} to {high:g}")
+        if self.guidance != 1 and not self.silence:
+            raise ValueError(
+                f"guidance {self.guidance:g} goes away from the network that is told nothing, which"
+                " silence 0 never trains: raise silence, or leave guidance at 1"
+            )
+        if self.autoguidance != 1 and self.worse_at in (0, 1):
+            raise ValueError(
+                f"autoguidance {self.autoguidance:g} goes away from the network after a share of "
+                f"its training, got worse_at {self.worse_at:g}: set it between 0 and 1"
+            )
         if self.accumulate % self.processes:
             raise ValueError(
                 f"processes share the batches of an update: wanted accumulate to be a multiple of "
@@ -97,6 +107,7 @@ class SeenFrames(SeenImages):
     """What is known about the training frames."""
 
     layers: tuple[str, ...] = ()  # of y, that the network reads
+    classes: tuple[str, ...] = ()  # that the stencils tell apart, if it reads them
 
 
 def rounded_up(size: tuple[int, int], stride: int) -> tuple[int, int]:

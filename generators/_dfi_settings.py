@@ -36,7 +36,7 @@ class DfiConfig(TrainedConfig):
     tv_weight: Weight = 10.0  # of total variation of the change
     tv_exponent: AboveZero = 1.0  # 2 = the paper's
 
-    idle: ClassVar[frozenset[str]] = TrainedConfig.idle | {
+    drawing: ClassVar[frozenset[str]] = TrainedConfig.drawing | {
         "k",
         "neighbourhood",
         "layout_weight",

@@ -34,7 +34,8 @@ class Probe(NamedTuple):
 class Health:
     """Examinations of one training, in order."""
 
-    steps: int  # of the whole training
+    steps: int  # of the generator's training
+    before: int = 0  # steps of the same fit that taught something else
     obeys: bool = True  # whether the generator is told a y at all
     varies: bool = True  # whether the generator has noise of its own
     covers: bool = True  # whether drawn and true pictures are of one distribution, layouts and all
@@ -51,7 +52,7 @@ class Health:
                 step=step,
                 sentence=f"pictures are not finite at step {step}: lower the learning rate",
             )
-        if self.learns and too_early(step, self.steps):
+        if self.learns and too_early(step - self.before, self.steps):
             return None
         return self._collapse(step, drawn, real) or self._disobedience(step, drawn, real)
 
@@ -69,7 +70,7 @@ class Health:
             step=step,
             sentence=f"pictures of one y spread {ratio:.0%} of what true ones do"
             f"{covered if self.covers else ''} at step {step}: see that the noise reaches the "
-            "network, lower the learning rate, or strengthen the critic's penalty",
+            "network, lower the learning rate, or strengthen the penalty of a critic",
         )
 
     def _disobedience(self, step: int, drawn: Tensor, real: Tensor) -> Ailment | None:

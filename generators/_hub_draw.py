@@ -27,7 +27,8 @@ def drawn(pipe: Any, config: HubConfig, request: Request, y: Annotation, prompt:
     """
     import torch
 
-    _check_length(pipe, prompt)
+    _check_length(pipe, prompt, "shorten the text or lower most_classes")
+    _check_length(pipe, config.negative_prompt, "shorten negative_prompt")
     # A scheduler may remember the picture before: each picture gets one that has seen none.
     pipe.scheduler = type(pipe.scheduler).from_config(pipe.scheduler.config)
     generator = torch.Generator("cpu").manual_seed(seed_of(request.seed, "hub"))
@@ -74,13 +75,12 @@ def _given(config: HubConfig, request: Request, y: Annotation, multiple: int) ->
     return given | {"strength": config.redrawn}
 
 
-def _check_length(pipe: Any, prompt: str) -> None:
+def _check_length(pipe: Any, prompt: str, advice: str) -> None:
     """Refuses what the text encoder would cut off unheard."""
     most = pipe.tokenizer.model_max_length
     if (tokens := len(pipe.tokenizer(prompt).input_ids)) > most:
         raise CannotHonour(
-            f"hub wanted a prompt of {most} tokens at most, got {tokens} ({prompt!r}): shorten the "
-            "text or lower most_classes"
+            f"hub wanted a prompt of {most} tokens at most, got {tokens} ({prompt!r}): {advice}"
         )
 
 

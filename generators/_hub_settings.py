@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from parhelion.generators._settings import Positive, Weight
+from parhelion.generators._settings import AboveZero, Positive, Weight
 from parhelion.pipeline.contracts import Device, PartConfig, Precision
 
 Kind = Literal["controlnet", "instruct", "inpaint", "img2img", "one-step"]
@@ -45,7 +45,7 @@ class HubConfig(PartConfig):
     steps: Positive = 30  # of the sampler from noise to picture; one-step takes one
     guidance: Weight = 7.5  # towards the prompt (Ho and Salimans 2022); up to 1 = none
     image_guidance: Annotated[float, Field(ge=1)] = 1.5  # towards the parent; instruct
-    control_scale: Weight = 1.0  # how much the ControlNets count
+    control_scale: AboveZero = 1.0  # how much the ControlNets count
     # Of the parent that is drawn anew, 1 = all of it; None: 1 for inpaint, else a half.
     strength: Annotated[float, Field(gt=0, le=1)] | None = None
 

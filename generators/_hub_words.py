@@ -1,7 +1,7 @@
 """What a model of `hub` is told in words: conditions and classes, from small tables.
 
 "a photo of a street at night, in the rain, on wet ground, under an overcast sky, with road, cars".
-A text of the request's own stands before it, so that it is the last to be cut off.
+A text of the request's own stands before it, and alone names what fills a mask.
 """
 
 from collections.abc import Iterator
@@ -85,6 +85,8 @@ def captions(request: Request, most: int) -> Iterator[str]:
         yield CAPTIONS.get(request.becomes, request.becomes.label) or request.becomes.label
         return
     y: Annotation | None = request.y
+    if request.mask is not None and request.text and request.annotation is None:
+        y = None  # the text says what comes; the parent's labels, what is to go
     if y is None or y.stencil is None:
         return
     where = y.stencil if request.mask is None else y.stencil[request.mask]

@@ -19,7 +19,7 @@ from parhelion.generators._trained import Seen
 from parhelion.generators._twins import twins_of
 from parhelion.generators._understanding import measured, weathers_of
 from parhelion.generators._wishes import Grammar
-from parhelion.pipeline.contracts import Ailment, TrainingData
+from parhelion.pipeline.contracts import TrainingData
 from parhelion.pipeline.seeds import rng, seed_of
 from parhelion.pipeline.training import Losses, TrainingState, on_device
 
@@ -57,8 +57,9 @@ class InstructStep(DdpmStep):
         return EditCrops(self.config, self.twins, read)
 
     @property
-    def steps(self) -> int:
-        return self.config.reading_steps + self.config.steps
+    def before(self) -> int:
+        """The steps of what reads."""
+        return self.config.reading_steps
 
     def result(self) -> nn.Module:
         """The averaged denoiser, and the encoder."""
@@ -77,11 +78,6 @@ class InstructStep(DdpmStep):
             "draws": self._state.step > self.config.reading_steps,
         }
         return super().seen(seen).model_copy(update=known)
-
-    def examine(self, step: int) -> Ailment | None:
-        """Only the denoiser is examined."""
-        done = step - self.config.reading_steps
-        return super().examine(done) if done > 0 else None
 
     def __call__(self, step: int) -> Losses:
         done = step - self.config.reading_steps

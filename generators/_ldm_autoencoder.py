@@ -20,7 +20,7 @@ from diffusers import AutoencoderKL
 from pydantic import JsonValue
 from torch import Tensor, nn
 
-from parhelion.generators._denoiser import GROUP
+from parhelion.generators._denoiser import GROUPS
 from parhelion.generators._noise_levels import SIGMA_DATA
 from parhelion.pipeline.files import sha256_of
 from parhelion.pipeline.pretrained import WeightsMissing
@@ -141,7 +141,7 @@ def planned(config: "LdmConfig", channels: int) -> dict[str, Any]:
         "block_out_channels": widths,
         "layers_per_block": config.autoencoder_depth,
         "latent_channels": config.latent_channels,
-        "norm_num_groups": GROUP,
+        "norm_num_groups": GROUPS,
         "mid_block_add_attention": False,
     }
 

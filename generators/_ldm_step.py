@@ -19,11 +19,16 @@ from parhelion.generators._guidance import unguided
 from parhelion.generators._health import Probe
 from parhelion.generators._ldm_autoencoder import autoencoder_of
 from parhelion.generators._ldm_draw import LatentDenoiser, denoiser_over, latent_size, shrunk
-from parhelion.generators._pix2pix_step import left_of_rate
 from parhelion.generators._trained import Seen
-from parhelion.pipeline.contracts import Ailment, CannotLearn, TrainingData
+from parhelion.pipeline.contracts import CannotLearn, TrainingData
 from parhelion.pipeline.seeds import rng, seed_of
-from parhelion.pipeline.training import Losses, TrainingState, half_precision, on_device
+from parhelion.pipeline.training import (
+    Losses,
+    TrainingState,
+    half_precision,
+    left_of_rate,
+    on_device,
+)
 
 if TYPE_CHECKING:
     from parhelion.generators.ldm import LdmConfig
@@ -63,8 +68,9 @@ class LdmStep(DdpmStep):
         return denoiser_over(self.autoencoder, self.config, self.known, self.shown)
 
     @property
-    def steps(self) -> int:
-        return self.coding_steps + self.config.steps
+    def before(self) -> int:
+        """The steps of the autoencoder."""
+        return self.coding_steps
 
     def result(self) -> nn.Module:
         """The averaged denoiser, and the autoencoder."""
@@ -77,11 +83,6 @@ class LdmStep(DdpmStep):
         draws = self._state.step > self.coding_steps
         known = {"architecture": self.autoencoder.architecture, "draws": draws}
         return super().seen(seen).model_copy(update=known)
-
-    def examine(self, step: int) -> Ailment | None:
-        """Only what the denoiser draws is examined."""
-        done = step - self.coding_steps
-        return super().examine(done) if done > 0 else None
 
     def __call__(self, step: int) -> Losses:
         done = step - self.coding_steps
@@ -97,7 +98,8 @@ class LdmStep(DdpmStep):
         """Crops of latents: x (N, L, h, w) on the device, planes at their size."""
         x = crops.x.to(self.device, memory_format=torch.channels_last)
         with half_precision(self.config.precision, self.device):
-            z = self.autoencoder.encode(x)
+            few = torch.split(x, self.config.autoencoder_batch)  # what its training had room for
+            z = torch.cat([self.autoencoder.encode(some) for some in few])
         return Crops(z, shrunk(crops.planes, self.config.factor), crops.y)
 
     @torch.no_grad()
@@ -134,6 +136,5 @@ class LdmStep(DdpmStep):
 
     def _measure_latents(self) -> None:
         """Scales latents by those of some training crops, the same whenever it is asked."""
-        random, n = rng("ldm.measure", self.seed), self.config.autoencoder_batch
-        batches = [self.coded(self.crops.batch(n, random)).x for _ in range(-(-MEASURED // n))]
-        self.autoencoder.measure(torch.cat(batches))
+        crops = self.crops.batch(MEASURED, rng("ldm.measure", self.seed))
+        self.autoencoder.measure(self.coded(crops).x)

@@ -12,7 +12,6 @@ from parhelion.pipeline.contracts import (
     FitReport,
     Likelihood,
     Progress,
-    Request,
     TestGroupInFit,
     TrainingData,
     silent,
@@ -27,7 +26,9 @@ class OverDdpmConfig(DenoiserConfig):
 
     trained: str = ""  # folder of a saved one; empty: it is trained here
 
-    idle: ClassVar[frozenset[str]] = DenoiserConfig.idle | {"trained"}
+    elsewhere: ClassVar[frozenset[str]] = DenoiserConfig.elsewhere | {
+        "trained"
+    }  # its weights count
 
 
 class OverDdpm(Ddpm):
@@ -49,15 +50,6 @@ class OverDdpm(Ddpm):
         """The weights in the folder `trained`, wherever it lies."""
         return (checkpoint_in(Path(self.config.trained)),) if self.config.trained else ()
 
-    def unsupported(self, request: Request) -> str | None:
-        """Also an annotation of another size than the parent's."""
-        parent, y = request.parent, request.annotation
-        if parent is not None and y is not None and y.layers & self.needs and y.size != parent.size:
-            return (
-                f"{self.NAME} wanted an annotation of the parent's size {parent.size}, got {y.size}"
-            )
-        return super().unsupported(request)
-
     def bits_per_dimension(self, frames: Sequence[Frame], seed: int) -> tuple[float, Likelihood]:
         """Raises CannotHonour: how likely its pictures are, given their parents, nobody knows."""
         raise CannotHonour(
@@ -76,7 +68,7 @@ class OverDdpm(Ddpm):
         if lacks := self.unready():
             raise ValueError(lacks)
         source = Ddpm.load(Path(self.config.trained))
-        fields = set(DenoiserConfig.model_fields) - DenoiserConfig.idle - OURS
+        fields = set(DenoiserConfig.model_fields) - DenoiserConfig.idle() - OURS
         learnt = source.config.model_dump(include=fields)
         ours = self.config.model_dump(exclude=fields)
         self.config = type(self.config)(**learnt, **ours)

@@ -34,6 +34,7 @@ from parhelion.pipeline.training import (
     TrainingState,
     average_into,
     bf16_pays,
+    left_of_rate,
     on_device,
 )
 
@@ -201,15 +202,6 @@ class Pix2PixStep:
         others = conditions.roll(1, dims=0)
         differ = (others[:, :WORDS_SIZE] != conditions[:, :WORDS_SIZE]).any(dim=1)
         return mismatch_hinge(self.D.under(on_real, others), differ.float())
-
-
-def left_of_rate(done: float, steady: float) -> float:
-    """Share of the learning rate at `done` (0..1) of a training: 1, then evenly down to 0.
-
-    Isola et al. and Wang et al. train half and half; the falling half ends the critics' swings, by
-    which two seeds came out at kernel distances 0.13 and 0.26 to true pictures.
-    """
-    return 1.0 if done < steady else (1 - done) / (1 - steady)
 
 
 def _set_rate(optimizer: Adam, rate: float) -> None:

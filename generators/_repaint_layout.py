@@ -23,22 +23,38 @@ SOURCES_OWN = "stencil_native"  # a simulator's byte of a pixel that it did not 
 def merged(parent: Frame, edited: Annotation, mask: Mask, read: frozenset[str]) -> Annotation:
     """The parent's labels with those of `edited` inside the mask; ids name the same things in both.
 
-    Layers that the network does not read it does not obey: inside they are unknown.
+    Layers that the network does not read it does not obey: inside they are unknown. Light has no
+    value for that, so that where it is not obeyed it is unknown of the whole picture.
     """
     if not mask.any():
         return parent
-    kept = [n for n in LAYERS if n != SOURCES_OWN and getattr(parent, n) is not None]
+    dropped = {SOURCES_OWN, *({"emissive"} - read)}
+    kept = [n for n in LAYERS if n not in dropped and getattr(parent, n) is not None]
     layers: dict[str, Any] = {
         name: _laid(name, getattr(parent, name), getattr(edited, name), mask, name in read)
         for name in kept
     }
     return Annotation(
         label=parent.label,
-        label_space=parent.label_space | edited.label_space,
+        label_space=edited.label_space if _all_is_told(mask, read) else parent.label_space,
         camera=parent.camera,
         objects=tuple(_objects(parent, edited, layers.get("instances"), mask)),
         **layers,
     )
+
+
+def _all_is_told(mask: Mask, read: frozenset[str]) -> bool:
+    return bool(mask.all()) and "stencil" in read
+
+
+def strangers(parent: Frame, edited: Annotation, mask: Mask) -> list[str]:
+    """Classes inside the mask that the parent does not tell apart outside of it: with them its
+    label space would promise what the rest of it does not keep.
+    """
+    if edited.stencil is None or mask.all():
+        return []
+    there = {SceneClass(c) for c in np.unique(edited.stencil[mask]).tolist()}
+    return [c.label for c in sorted(there - parent.label_space - {SceneClass.IGNORE})]
 
 
 def become(parent: Frame, c: SceneClass, mask: Mask) -> Annotation:

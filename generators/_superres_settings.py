@@ -23,17 +23,12 @@ class SuperresConfig(DdpmConfig):
     start: AboveZero = 1.0  # noise level where walks begin, twice the spread of detail; more: grain
     silence: Share = 0.0  # the parent's picture is always there to be told of
 
-    idle: ClassVar[frozenset[str]] = DdpmConfig.idle | {"start"}
+    drawing: ClassVar[frozenset[str]] = DdpmConfig.drawing | {"start"}
 
     @model_validator(mode="after")
     def _enlarges(self) -> "SuperresConfig":
         if self.crop and any(side % self.scale for side in self.crop):
             raise ValueError(f"crop must be multiples of scale = {self.scale}, got {self.crop}")
-        if self.guidance != 1 and self.silence == 0:
-            raise ValueError(
-                f"guidance {self.guidance} wanted a network that was now and then told nothing, "
-                "got silence 0: raise silence, or leave guidance at 1"
-            )
         return self
 
 

@@ -8,10 +8,11 @@ SIGMA_DATA, so that the levels and scales of `_noise_levels` fit it as they fit 
 from math import lcm
 from typing import ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from parhelion.generators._annotated_crops import Crops
+from parhelion.generators._annotated_crops import AnnotatedCrops, Crops
 from parhelion.generators._ddpm_step import DdpmStep
 from parhelion.generators._denoiser import Told
 from parhelion.generators._health import Probe
@@ -31,6 +32,7 @@ class SuperresStep(DdpmStep):
     """The denoiser of detail. Raises ValueError for crops that scale or stride do not divide."""
 
     shown: ClassVar[int] = SHOWN
+    draws_classes: ClassVar[bool] = False
     config: SuperresConfig
 
     def __init__(
@@ -47,6 +49,10 @@ class SuperresStep(DdpmStep):
         measured = self.target(self.crops.batch(MEASURED, rng("superres.spread", seed)))
         self.spread = max(root_mean_square(measured), LEAST) / SIGMA_DATA
 
+    def crops_of(self, data: TrainingData, read: frozenset[str]) -> "CoarseCrops":
+        """Crops whose layers are now and then as coarse as an enlarged parent's."""
+        return CoarseCrops(self.config, data, read)
+
     def target(self, crops: Crops) -> Tensor:
         """The detail of crops (N, C, H, W), of spread SIGMA_DATA."""
         return (crops.x - self._base(crops)) / self.spread
@@ -54,12 +60,6 @@ class SuperresStep(DdpmStep):
     def told(self, crops: Crops) -> Told:
         """Also the small pictures of crops, enlarged."""
         return with_picture(super().told(crops), self._base(crops))
-
-    def losses(self, crops: Crops, chance: torch.Generator) -> tuple[Tensor, Tensor]:
-        """As `ddpm`, on detail; layers are as coarse as an enlarged parent's now and then."""
-        coarse = torch.rand(len(crops.x), generator=chance) < self.config.coarse_share
-        planes = coarsened(crops.planes, coarse, self.config.scale)
-        return super().losses(crops._replace(planes=planes), chance)
 
     def probe(self) -> Probe:
         """How much detail there is and where: its sign has no mean that could be compared."""
@@ -72,3 +72,17 @@ class SuperresStep(DdpmStep):
 
     def _base(self, crops: Crops) -> Tensor:
         return enlarged(small_of(crops.x, self.config.scale), self.config.scale)
+
+
+class CoarseCrops(AnnotatedCrops):
+    """Draws batches in which a share of the crops has layers as coarse as an enlarged parent's."""
+
+    def __init__(self, config: SuperresConfig, data: TrainingData, read: frozenset[str]) -> None:
+        super().__init__(config, data, read)
+        self.coarse_share, self.scale = config.coarse_share, config.scale
+
+    def batch(self, n: int, random: np.random.Generator) -> Crops:
+        """N crops, of which some are coarse."""
+        crops = super().batch(n, random)
+        coarse = torch.from_numpy(random.random(n) < self.coarse_share)
+        return crops._replace(planes=coarsened(crops.planes, coarse, self.scale))

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from parhelion.generators._wish_clock import HOUR, NUMBER, sentence, with_hour
+from parhelion.generators._wish_clock import HOUR, LONGEST, NUMBER, sentence, with_hour
 from parhelion.generators._wish_words import Amount, Gone
 from parhelion.generators._wishes import Lexicon, Phrase, Wish
 from parhelion.pipeline.conditions import TimeOfDay, Weather
@@ -29,7 +29,6 @@ DAYTIMES = tuple(time for time in TimeOfDay if time is not TimeOfDay.UNKNOWN)
 AMOUNTS: tuple[Amount, ...] = ("light", "heavy")
 GONE: tuple[Gone, ...] = ("rain", "snow", "fog", "clouds", "sun", "bad weather")
 
-LONGEST = 24  # words that are read
 PIECES, BUCKETS = 20, 4096  # of a word; among which their hashes fall
 E, HEADS, DEPTH = 64, 4, 2
 NOTHING, STRANGE = 0, 1  # numbers of the words that are none

@@ -54,10 +54,16 @@ class TrainedConfig(PartConfig):
     threads: Positive = 1  # of torch; training on another number gives other bytes
     checkpoint_every: Positive = 100  # steps; training is examined as often
 
-    # Settings that no trained byte depends on; a subclass adds its own.
-    idle: ClassVar[frozenset[str]] = frozenset(
-        {"device", "checkpoint_every", "cache_mb", "min_frames_per_cell"}
-    )
+    drawing: ClassVar[frozenset[str]] = frozenset(
+        {"min_frames_per_cell"}
+    )  # a subclass adds its own
+    # Settings of how it is trained that leave what is learnt as it is.
+    elsewhere: ClassVar[frozenset[str]] = frozenset({"device", "checkpoint_every", "cache_mb"})
+
+    @classmethod
+    def idle(cls) -> frozenset[str]:
+        """Settings that no trained byte depends on."""
+        return cls.drawing | cls.elsewhere
 
 
 class GradientConfig(TrainedConfig):
@@ -339,7 +345,7 @@ class Trained(ABC):
         """Names a fit: all that its bytes depend on, and nothing else."""
         sets = (data.source, data.target)
         frames = [[key.frame_id for key in s.keys] if s is not None else None for s in sets]
-        settings = self.config.model_dump(mode="json", exclude=set(self.config.idle))
+        settings = self.config.model_dump(mode="json", exclude=set(self.config.idle()))
         numerics = self._numerics()
         return digest(self.VERSION, settings, frames, seed, numerics, *self.rests_on())
 

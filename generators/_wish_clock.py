@@ -7,6 +7,7 @@ from parhelion.generators._wishes import Wish
 from parhelion.pipeline.conditions import TimeOfDay, time_of_day
 
 HOUR, NUMBER = "<hour>", "<number>"  # words that stand for figures
+LONGEST = 24  # words of a wish
 
 # Hours that the words beside a clock may mean, and a time of day; those past 24 are of the morning.
 PARTS = {"morning": (0, 12), "afternoon": (12, 19), "evening": (16, 24), "night": (18, 30)}

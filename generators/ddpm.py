@@ -8,6 +8,8 @@ breadth for obedience. The network is in `_denoiser.py`, the ways of sampling in
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+import numpy as np
+
 from parhelion.generators._denoiser_config import DenoiserConfig, SeenFrames, rounded_up
 from parhelion.generators._settings import Positive
 from parhelion.generators._trained import (
@@ -28,7 +30,8 @@ from parhelion.pipeline.contracts import (
     TrainingData,
 )
 from parhelion.pipeline.descent import require_layers
-from parhelion.pipeline.frame import Annotation, Frame
+from parhelion.pipeline.frame import Annotation, Frame, Image, ImageLabel
+from parhelion.pipeline.scene_class import SceneClass
 
 if TYPE_CHECKING:
     import torch
@@ -45,7 +48,7 @@ class DdpmConfig(DenoiserConfig):
     sampler: Literal["ancestral", "ddim", "heun", "dpmpp", "dpmpp_sde"] = "dpmpp"
     calls: Positive = 15  # of the network, for one picture
 
-    idle: ClassVar[frozenset[str]] = DenoiserConfig.idle | {"sampler", "calls"}
+    drawing: ClassVar[frozenset[str]] = DenoiserConfig.drawing | {"sampler", "calls"}
 
 
 class Ddpm(Trained):
@@ -91,13 +94,9 @@ class Ddpm(Trained):
         return [key for key in super().learnt(data) if needs <= key.layers]
 
     def unsupported(self, request: Request) -> str | None:
-        """Also a class that it has not learnt, and a layout that lacks a layer which it reads."""
+        """Also an image-level class that it has not learnt."""
         label = request.y.label if request.y is not None else None
-        if self._fitted is not None and label is not None:
-            needed = self.config.min_frames_per_cell
-            if refused := unseen_class(self.NAME, label, self._fitted.seen, needed):
-                return refused
-        return super().unsupported(request)
+        return self._unseen(label) or super().unsupported(request)
 
     def drawn(self, request: Request, fitted: Fitted) -> Drawn:
         """One picture. Raises CannotHonour."""
@@ -105,11 +104,17 @@ class Ddpm(Trained):
 
     def drawn_together(self, requests: Sequence[Request], fitted: Fitted) -> Sequence[Drawn]:
         """Pictures of the sizes of their layouts. Raises CannotHonour."""
+        layouts = [self.layout(request) for request in requests]
+        images = self.pictures(fitted, requests, layouts)
+        return [Drawn(image=image, y=y) for image, y in zip(images, layouts, strict=True)]
+
+    def pictures(
+        self, fitted: Fitted, requests: Sequence[Request], layouts: Sequence[Annotation]
+    ) -> list[Image]:
+        """One for each request and its y."""
         from parhelion.generators._ddpm_draw import pictures
 
-        layouts = [self.layout(request) for request in requests]
-        images = pictures(self, fitted, requests, layouts, self.config.draw_batch)
-        return [Drawn(image=image, y=y) for image, y in zip(images, layouts, strict=True)]
+        return pictures(self, fitted, requests, layouts, self.config.draw_batch)
 
     def size(self, request: Request, y: Annotation) -> "Size":
         """That of the layout, or of the parent, or the one that was learnt."""
@@ -158,14 +163,16 @@ class Ddpm(Trained):
         from parhelion.generators._ddpm_draw import bits
         from parhelion.pipeline.training import torch_threads
 
-        refused = next(filter(None, (self.refusal(f.conditions) for f in frames)), None)
-        if refused or self._fitted is None:
-            raise CannotHonour(refused)
-        seen: SeenFrames = self._fitted.seen
+        if not frames:
+            raise ValueError(f"{self.NAME}: wanted at least one frame to read, got none")
+        for frame in frames:
+            if refused := self.refusal(frame.conditions) or self._unseen(frame.label):
+                raise CannotHonour(refused)
+        seen: SeenFrames = self.whole_fit.seen
         crops = [middle(frame, rounded_up(seen.size, self.config.stride)) for frame in frames]
         layouts = [require_layers(self.NAME, crop, self.needs) for crop in crops]
         with torch_threads(self.config.threads):
-            found = bits(self._fitted.network, crops, layouts, self.config, seen, seed)
+            found = bits(self.whole_fit.network, crops, layouts, self.config, seen, seed)
         return found, "bound"
 
     def layout(self, request: Request) -> Annotation:
@@ -173,7 +180,7 @@ class Ddpm(Trained):
         label = class_of(request, self.whole_fit.seen, self.config.min_frames_per_cell)
         if not self.needs:
             return Annotation(label=label)
-        y = require_layers(self.NAME, request.y, self.needs)
+        y = self.require_learnt(require_layers(self.NAME, request.y, self.needs))
         return Annotation(
             label=label,
             label_space=y.label_space if "stencil" in self.needs else frozenset(),
@@ -181,6 +188,28 @@ class Ddpm(Trained):
             camera=y.camera,
             **{layer: getattr(y, layer) for layer in self.needs},
         )
+
+    def require_learnt(self, y: Annotation) -> Annotation:
+        """`y`, if its stencil has no class but those that training frames tell apart. Raises
+        CannotHonour.
+        """
+        learnt = self.whole_fit.seen.classes
+        if not learnt or y.stencil is None:
+            return y
+        there = {SceneClass(c).label for c in np.unique(y.stencil).tolist()}
+        if strange := sorted(there - {*learnt, SceneClass.IGNORE.label}):
+            raise CannotHonour(
+                f"{self.NAME} wanted classes that its training frames tell apart, "
+                f"{', '.join(learnt)}, got {', '.join(strange)}: ask for these only, or train one "
+                "on frames that have them"
+            )
+        return y
+
+    def _unseen(self, label: ImageLabel | None) -> str | None:
+        if self._fitted is None or label is None:
+            return None
+        needed = self.config.min_frames_per_cell
+        return unseen_class(self.NAME, label, self._fitted.seen, needed)
 
 
 def middle(frame: Frame, size: "Size") -> Frame:

@@ -51,7 +51,7 @@ class Hub:
     """
 
     NAME: ClassVar[str] = "hub"
-    VERSION: ClassVar[str] = "2"
+    VERSION: ClassVar[str] = "3"
     Config: ClassVar[type[PartConfig]] = HubConfig
     needs_fit: ClassVar[bool] = False
 
@@ -238,12 +238,15 @@ def _not_inpainted(request: Request) -> str | None:
     if mask.shape != parent.size or mask.dtype != np.bool_:
         return (
             f"hub wanted a mask of booleans of the parent's size {parent.size}, got {mask.dtype} "
-            f"of {mask.shape}"
+            f"of {mask.shape}: resize it without blending"
         )
     if edited is not None and request.becomes is not None:
         return "hub wanted an annotation or what the mask becomes, got both: give one"
     if edited is not None and edited.layers and edited.size != parent.size:
-        return f"hub wanted an annotation of the size {parent.size}, got {edited.size}"
+        return (
+            f"hub wanted an annotation of the size {parent.size}, got {edited.size}: edit the "
+            "parent's own"
+        )
     return None
 
 

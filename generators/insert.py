@@ -1,4 +1,4 @@
-"""insert: things that a frame lacks, put into it and painted there, p(x, y | parent).
+"""insert: things that a frame lacks, put into it and painted there, p(x | y, parent).
 
 An object of the training frames is put where the ground is of the same class and as far away
 (`_joint_recombine`); then a mask about it is filled in by `repaint`. The parent's pixels outside of

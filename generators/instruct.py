@@ -19,6 +19,7 @@ from parhelion.generators._trained import Drawn, Fitted, Learner, Seen, TrainedC
 from parhelion.generators._twins import Twins
 from parhelion.generators._understanding import asked, could_be, kept, settled, unshown
 from parhelion.generators._understood import understood
+from parhelion.generators._wish_clock import LONGEST, sentence
 from parhelion.generators._wishes import Grammar, Lexicon
 from parhelion.generators.ddpm import Ddpm, DdpmConfig
 from parhelion.pipeline.conditions import Conditions, Weather
@@ -66,7 +67,7 @@ class InstructConfig(DdpmConfig):
     guidance_levels: tuple[float, float] = (0.3, 80.0)  # below, they draw grain
     composes: bool = False  # also draws a weather at a time of day if it saw both, but apart
 
-    idle: ClassVar[frozenset[str]] = DdpmConfig.idle | {
+    drawing: ClassVar[frozenset[str]] = DdpmConfig.drawing | {
         "sure",
         "text_guidance",
         "image_guidance",
@@ -82,9 +83,15 @@ class InstructConfig(DdpmConfig):
                 "image_guidance"
             )
         if self.text_guidance != self.image_guidance and self.words_dropout == 0:
-            raise ValueError("text_guidance wants crops without words: raise words_dropout")
+            raise ValueError(
+                f"text_guidance {self.text_guidance:g} wants crops without words, got words_dropout"
+                " 0: raise it, or give both guidances one value"
+            )
         if self.image_guidance != 1 and self.silence == 0:
-            raise ValueError("image_guidance wants crops without anything told: raise silence")
+            raise ValueError(
+                f"image_guidance {self.image_guidance:g} wants crops of which nothing is told, got "
+                "silence 0: raise it, or leave image_guidance at 1"
+            )
         return self
 
 
@@ -135,6 +142,10 @@ class Instruct(Ddpm):
         if self._fitted is None:
             raise CannotHonour(super().refusal(conditions))
         seen: SeenEdits = self._fitted.seen
+        if (words := len(sentence(text).words)) > LONGEST:
+            raise CannotHonour(
+                f"{self.NAME} reads wishes of {LONGEST} words at most, got {words}: shorten it"
+            )
         with torch_threads(self.config.threads):
             wish, sure = self._fitted.network.encoder.read(text)
         if sure < self.config.sure:

@@ -13,10 +13,10 @@ from pydantic import JsonValue, model_validator
 
 from parhelion.generators._denoiser_config import SeenFrames
 from parhelion.generators._settings import AboveZero, Positive, Weight
-from parhelion.generators._trained import Drawn, Fitted, Learner, Seen, TrainedConfig
+from parhelion.generators._trained import Fitted, Learner, Seen, TrainedConfig
 from parhelion.generators.ddpm import Ddpm, DdpmConfig
 from parhelion.pipeline.contracts import CannotHonour, Likelihood, Request, TrainingData
-from parhelion.pipeline.frame import Annotation, Frame
+from parhelion.pipeline.frame import Annotation, Frame, Image
 
 if TYPE_CHECKING:
     import torch
@@ -24,6 +24,13 @@ if TYPE_CHECKING:
 
     from parhelion.generators._ddpm_draw import Size
     from parhelion.generators._denoiser import Told
+
+
+# Settings of an autoencoder that is trained here.
+TRAINS = (
+    *("latent_channels", "autoencoder_width", "autoencoder_depth", "autoencoder_steps"),
+    *("autoencoder_rate", "kl_weight"),
+)
 
 
 class LdmConfig(DdpmConfig):
@@ -48,7 +55,9 @@ class LdmConfig(DdpmConfig):
     patch: Positive = 1  # latents are small already
     mean_log_level: float = -0.4  # as Karras et al. 2024 (EDM2) train on latents
 
-    idle: ClassVar[frozenset[str]] = DdpmConfig.idle | {"autoencoder"}  # what is in it counts
+    elsewhere: ClassVar[frozenset[str]] = DdpmConfig.elsewhere | {
+        "autoencoder"
+    }  # its weights count
 
     @model_validator(mode="after")
     def _codes(self) -> "LdmConfig":
@@ -56,12 +65,24 @@ class LdmConfig(DdpmConfig):
             raise ValueError(
                 f"autoencoder_width must be a multiple of 8, got {self.autoencoder_width}"
             )
+        if unheeded := self._unheeded():
+            raise ValueError(
+                f"the autoencoder in {self.autoencoder} is trained already, got "
+                f"{', '.join(unheeded)}, which would change nothing: drop that"
+            )
         if self.crop and any(side % self.divisor for side in self.crop):
             raise ValueError(
                 f"crop must be multiples of {self.divisor} (factor times patch times the "
                 f"halvings), got {self.crop}"
             )
         return self
+
+    def _unheeded(self) -> list[str]:
+        """What was set, to another value than its default, and is nothing to an autoencoder from a
+        folder.
+        """
+        fields = type(self).model_fields
+        return [n for n in TRAINS if self.autoencoder and getattr(self, n) != fields[n].default]
 
     @property
     def divisor(self) -> int:
@@ -83,7 +104,7 @@ class Ldm(Ddpm):
     """
 
     NAME: ClassVar[str] = "ldm"
-    VERSION: ClassVar[str] = "5"
+    VERSION: ClassVar[str] = "6"
     Config: ClassVar[type[TrainedConfig]] = LdmConfig
     seen_as: ClassVar[type[Seen]] = SeenLatents
 
@@ -111,13 +132,13 @@ class Ldm(Ddpm):
 
         return lacking(self.config)
 
-    def drawn_together(self, requests: Sequence[Request], fitted: Fitted) -> Sequence[Drawn]:
-        """Pictures of the sizes of their layouts. Raises CannotHonour."""
+    def pictures(
+        self, fitted: Fitted, requests: Sequence[Request], layouts: Sequence[Annotation]
+    ) -> list[Image]:
+        """One for each request and its y, out of its latents."""
         from parhelion.generators._ldm_draw import pictures
 
-        layouts = [self.layout(request) for request in requests]
-        images = pictures(self, fitted, requests, layouts, self.config.draw_batch)
-        return [Drawn(image=image, y=y) for image, y in zip(images, layouts, strict=True)]
+        return pictures(self, fitted, requests, layouts, self.config.draw_batch)
 
     def told(
         self, requests: Sequence[Request], layouts: Sequence[Annotation], size: "Size"

@@ -48,7 +48,7 @@ class PcaConfig(WholeImageConfig):
     oversampling: Positive = 16  # columns beside `components`, for larger pictures
     block: Positive = 256  # frames per step
 
-    idle: ClassVar[frozenset[str]] = WholeImageConfig.idle | {"pixel_noise"}
+    drawing: ClassVar[frozenset[str]] = WholeImageConfig.drawing | {"pixel_noise"}
 
 
 class SeenPca(SeenImages):

@@ -16,7 +16,7 @@ from pydantic import model_validator
 
 from parhelion.generators._over_ddpm import OverDdpm, OverDdpmConfig
 from parhelion.generators._parents_sky import another_sky
-from parhelion.generators._repaint_layout import become, merged
+from parhelion.generators._repaint_layout import become, merged, strangers
 from parhelion.generators._settings import Positive
 from parhelion.generators._trained import Drawn, Fitted, TrainedConfig
 from parhelion.generators._understood import understood
@@ -36,7 +36,7 @@ class RepaintConfig(OverDdpmConfig):
     jump: Positive = 5  # levels that are gone up again at once
     resamples: Positive = 3  # times that each stretch is gone down; 1 = no jumps
 
-    idle: ClassVar[frozenset[str]] = OverDdpmConfig.idle | {"levels", "jump", "resamples"}
+    drawing: ClassVar[frozenset[str]] = OverDdpmConfig.drawing | {"levels", "jump", "resamples"}
 
     @model_validator(mode="after")
     def _jumps(self) -> "RepaintConfig":
@@ -52,7 +52,7 @@ class Repaint(OverDdpm):
     """Draws what a mask covers, as the annotation says, and keeps the rest of the parent."""
 
     NAME: ClassVar[str] = "repaint"
-    VERSION: ClassVar[str] = "5"
+    VERSION: ClassVar[str] = "6"
     Config: ClassVar[type[TrainedConfig]] = RepaintConfig
 
     @property
@@ -65,7 +65,16 @@ class Repaint(OverDdpm):
         if parent is None:
             return f"{self.NAME} keeps what a mask leaves of a picture: give a parent"
         if mask is not None and mask.shape != parent.size:
-            return f"{self.NAME} wanted a mask of the parent's size {parent.size}, got {mask.shape}"
+            return (
+                f"{self.NAME} wanted a mask of the parent's size {parent.size}, got {mask.shape}: "
+                "resize it without blending"
+            )
+        y = request.annotation
+        if y is not None and y.layers & self.needs and y.size != parent.size:
+            return (
+                f"{self.NAME} wanted an annotation of the parent's size {parent.size}, got "
+                f"{y.size}: edit the parent's own"
+            )
         if request.annotation is not None and request.becomes is not None:
             return f"{self.NAME} wanted an annotation or what the mask becomes, got both: give one"
         if request.becomes is not None and "stencil" not in self.needs:
@@ -84,14 +93,22 @@ class Repaint(OverDdpm):
         """The parent's labels with the edited ones inside the mask; of another class only where
         all is drawn. Raises CannotHonour.
         """
-        assert request.parent is not None
-        mask, edited = _mask(request), request.annotation or request.parent
+        parent, mask = request.parent, _mask(request)
+        require_layers(self.NAME, parent, self.needs)
+        assert parent is not None
+        edited = request.annotation or parent
         if request.becomes is not None:
-            edited = become(request.parent, request.becomes, mask)
-        y = merged(request.parent, edited, mask, self.needs)
+            edited = become(parent, request.becomes, mask)
+        if strange := strangers(parent, edited, mask):
+            raise CannotHonour(
+                f"{self.NAME} keeps what the parent's labels tell apart where a part of it stays, "
+                f"{', '.join(c.label for c in sorted(parent.label_space))}: got "
+                f"{', '.join(strange)} inside the mask: name one of these, or give no mask"
+            )
+        y = merged(parent, edited, mask, self.needs)
         if request.annotation is not None and edited.label is not None:
             y = replace(y, label=edited.label)
-        return require_layers(self.NAME, y, self.needs)
+        return self.require_learnt(require_layers(self.NAME, y, self.needs))
 
     def drawn_together(self, requests: Sequence[Request], fitted: Fitted) -> Sequence[Drawn]:
         """Pictures whose known part is the parent's bytes. Raises CannotHonour."""

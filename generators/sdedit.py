@@ -26,7 +26,7 @@ class SdeditConfig(OverDdpmConfig, DdpmConfig):
 
     strength: Annotated[float, Field(gt=0, le=1)] = 0.5  # 0 would be the parent, 1 is pure noise
 
-    idle: ClassVar[frozenset[str]] = OverDdpmConfig.idle | DdpmConfig.idle | {"strength"}
+    drawing: ClassVar[frozenset[str]] = OverDdpmConfig.drawing | DdpmConfig.drawing | {"strength"}
 
 
 class Sdedit(OverDdpm):
@@ -41,9 +41,11 @@ class Sdedit(OverDdpm):
         return "p(x | y, parent)"
 
     def unsupported(self, request: Request) -> str | None:
-        """Also a request without a picture to start from."""
+        """Also a request without a picture to start from, or with another layout than it has."""
         if request.parent is None:
             return f"{self.NAME} starts from a picture: give a parent, or use ddpm"
+        if request.annotation is not None:
+            return f"{self.NAME} keeps the parent's labels and got others: give none, or use ddpm"
         return super().unsupported(request)
 
     def walk(self, requests: Sequence[Request], network: "Denoiser") -> "Walk":

@@ -72,7 +72,10 @@ class VaeConfig(WholeImageConfig, GradientConfig):
     temperature: AboveZero = 1.0  # standard deviation of the code's noise in what is drawn
     importance_samples: Positive = 16  # codes per frame in bits per dimension
 
-    idle: ClassVar[frozenset[str]] = WholeImageConfig.idle | {"temperature", "importance_samples"}
+    drawing: ClassVar[frozenset[str]] = WholeImageConfig.drawing | {
+        "temperature",
+        "importance_samples",
+    }
 
 
 class Vae(WholeImageGenerator):

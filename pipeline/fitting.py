@@ -44,13 +44,20 @@ def fit_spec(
     """
     return {
         "generator": draw.generator,
-        "settings": draw.settings,
+        "settings": learnt_by(draw.generator, draw.settings),
         "source": list(source),
         "target": list(target),
         "rests_on": rests_on(draw.generator, draw.settings),
         "test_groups": sorted(test_groups),
         "seed": seed_of(seed, "fit", draw.generator),
     }
+
+
+def learnt_by(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that a training depends on, each with its value, whoever wrote it out."""
+    config = parts.config("generators", name, settings)
+    learnt: dict[str, Any] = config.model_dump(mode="json", exclude=set(config.drawing))
+    return learnt
 
 
 def rests_on(name: str, settings: Mapping[str, Any]) -> tuple[str, ...]:
@@ -118,9 +125,15 @@ def _training(files: Sequence[str], run_folder: Path) -> StoredFrames:
 
 
 def fitted(name: str, settings: Mapping[str, Any], model: Path | None) -> Generator:
-    """A generator ready to draw: loaded from `model`, or as its settings make it."""
+    """A generator ready to draw: loaded from `model`, or as its settings make it. What it is to
+    draw with the settings say, and not those of the training.
+    """
     if model is None:
         made: Generator = parts.build("generators", name, **settings)
         return made
-    loaded: Generator = parts.part("generators", name).load(model)
-    return loaded
+    loaded: Any = parts.part("generators", name).load(model)
+    asked = parts.config("generators", name, settings)
+    if drawing := asked.model_dump(include=set(asked.drawing)):
+        loaded.config = type(asked)(**{**loaded.config.model_dump(), **drawing})
+    ready: Generator = loaded
+    return ready

@@ -6,6 +6,7 @@
 
 import importlib
 import pkgutil
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from parhelion.pipeline.contracts import PartConfig
@@ -28,7 +29,7 @@ def part(folder: Folder, name: str) -> type[Any]:
     return found
 
 
-def config(folder: Folder, name: str, settings: dict[str, Any]) -> PartConfig:
+def config(folder: Folder, name: str, settings: Mapping[str, Any]) -> PartConfig:
     """The part's validated settings. Raises pydantic.ValidationError, which names a wrong key."""
     made: PartConfig = part(folder, name).Config(**settings)
     return made

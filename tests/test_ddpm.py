@@ -23,8 +23,9 @@ from parhelion.generators._whole_images import y_vector
 from parhelion.generators.ddpm import Ddpm, DdpmConfig
 from parhelion.pipeline.conditions import Conditions, Event, Weather
 from parhelion.pipeline.contracts import CannotHonour, CannotLearn, Request, TrainingData
-from parhelion.pipeline.frame import Annotation, Frame
+from parhelion.pipeline.frame import Annotation, Frame, ImageLabel
 from parhelion.pipeline.frame_list import FrameList
+from parhelion.pipeline.scene_class import SceneClass
 from parhelion.pipeline.seeds import rng
 from parhelion.pipeline.training import torch_threads, train
 
@@ -204,6 +205,27 @@ def test_a_layout_is_kept_and_drawn_at_its_own_size(streets: Ddpm) -> None:
         assert np.array_equal(frame.stencil, parent.stencil)
 
 
+def test_a_thing_that_no_training_frame_tells_apart_is_refused(streets: Ddpm) -> None:
+    parent = make_frame(7, conditions=DAY)
+    assert parent.stencil is not None
+    assert SceneClass.BICYCLE not in parent.label_space
+    stencil = parent.stencil.copy()
+    stencil[:4] = SceneClass.IGNORE
+    request = Request(conditions=DAY, seed=1, parent=replace(parent, stencil=stencil))
+    assert next(iter(streets.generate([request]))).stencil is not None  # unknown is no class
+    stencil[0, 0] = SceneClass.BICYCLE
+    with pytest.raises(CannotHonour, match=r"frames tell apart, .*, got bicycle: ask for these"):
+        next(iter(streets.generate([request])))
+
+
+def test_how_likely_a_class_is_that_it_never_saw_it_does_not_say(digits: Ddpm) -> None:
+    strange = replace(digit_frame(0, 1), label=ImageLabel(index=0, vocabulary=("zebra",)))
+    with pytest.raises(CannotHonour, match="zebra"):
+        digits.bits_per_dimension([strange], seed=1)
+    with pytest.raises(ValueError, match="wanted at least one frame to read, got none"):
+        digits.bits_per_dimension([], seed=1)
+
+
 def test_layers_that_it_did_not_read_are_not_kept(tmp_path: Path) -> None:
     part = Ddpm(TINY.model_copy(update={"layers": ("stencil",)}))
     part.fit(STREETS, tmp_path, seed=1)
@@ -266,6 +288,10 @@ def test_settings_that_cannot_be_are_refused() -> None:
         DdpmConfig(guidance_levels=(5.0, 0.3))
     with pytest.raises(ValueError, match="crop must be multiples of 8"):
         DdpmConfig(patch=2, multiples=(1, 2, 2), crop=(60, 128))
+    with pytest.raises(ValueError, match="which silence 0 never trains: raise silence"):
+        DdpmConfig(guidance=3, silence=0)
+    with pytest.raises(ValueError, match="got worse_at 1: set it between 0 and 1"):
+        DdpmConfig(autoguidance=2, worse_at=1)
 
 
 def test_y_is_measured_by_every_weather_and_event_however_rare(tmp_path: Path) -> None:

@@ -274,6 +274,8 @@ def test_a_prompt_that_would_be_cut_off_is_refused(made: Made) -> None:
     told = refused(made("img2img"), asked("img2img", text="zebra " * 60))
     assert f"{tiny_pipelines.LONGEST} tokens at most" in told
     assert "shorten the text" in told
+    told = refused(made("img2img", negative_prompt="zebra " * 60), asked("img2img"))
+    assert "shorten negative_prompt" in told
 
 
 def test_a_picture_that_is_withheld_or_no_picture_is_refused() -> None:

@@ -56,6 +56,15 @@ def test_in_a_mask_only_what_stands_there_is_named() -> None:
     assert prompt("inpaint", mask=car, becomes=SceneClass.SIDEWALK).endswith("with sidewalk")
 
 
+def test_a_text_for_a_mask_says_alone_what_comes() -> None:
+    """The parent's labels say what is to go."""
+    hole: dict[str, Any] = {"mask": np.ones(PARENT.size, dtype=np.bool_)}
+    text = {"text": "an empty road"}
+    assert "buildings" in prompt("inpaint", **hole)
+    assert "buildings" not in prompt("inpaint", **hole, **text)
+    assert "buildings" in prompt("inpaint", **hole, **text, annotation=PARENT)
+
+
 def test_colours_that_are_kept_are_told_apart() -> None:
     fine = [ADE20K[c] for c in KEPT["ade20k"] & FINE]
     assert len(set(fine)) == len(fine)

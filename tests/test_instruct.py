@@ -1,7 +1,6 @@
 """Laws of `instruct`: how wishes are read, what stays, how words and picture are weighed."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +8,23 @@ import numpy as np
 import pytest
 import torch
 from conftest import make_frame
+from tiny_instruct import (
+    DATA,
+    DAY,
+    FOG,
+    HELD_OUT,
+    NIGHT,
+    NOTHING,
+    RAINS,
+    READS,
+    SURE,
+    TINY,
+    step_of,
+)
 
-from parhelion.generators._edit_crops import PARENT_PLANES, EditCrops
 from parhelion.generators._instruct_draw import weighed
 from parhelion.generators._instruct_step import InstructStep
 from parhelion.generators._text_encoder import TextEncoder
-from parhelion.generators._twins import Twins
 from parhelion.generators._wishes import Grammar, Lexicon, Phrase, Wish
 from parhelion.generators.instruct import Instruct, InstructConfig, SeenEdits
 from parhelion.pipeline.conditions import Conditions, Event, TimeOfDay, Weather
@@ -23,56 +33,6 @@ from parhelion.pipeline.frame import Frame
 from parhelion.pipeline.frame_list import FrameList, key_of
 from parhelion.pipeline.seeds import rng
 from parhelion.pipeline.training import torch_threads, train
-
-HELD_OUT = ("render", "convert", "insert", "{time} and {sky}", "no more {gone}", "{it} with {sky}")
-TINY = InstructConfig(
-    patch=1,
-    width=8,
-    multiples=(1, 1),
-    attention=False,
-    batch_size=2,
-    steps=2,
-    mean_steps=2,
-    reading_steps=2,
-    learning_rate=1e-2,
-    calls=2,
-    draw_batch=2,
-    min_frames_per_cell=2,
-    checkpoint_every=1,
-    held_out=HELD_OUT,
-)
-SURE = 0.3
-READS = TINY.model_copy(
-    update={
-        "reading_steps": 700,
-        "reading_batch": 32,
-        "reading_rate": 5e-3,
-        "checkpoint_every": 700,
-        "sure": SURE,  # it reads for a quarter of the usual time
-    }
-)
-
-DAY = Conditions(weather=Weather.CLEAR, hour=12)
-NIGHT, FOG = Conditions(weather=Weather.CLEAR, hour=23), Conditions(weather=Weather.FOGGY, hour=12)
-RAINS = tuple(
-    Conditions(weather=Weather.RAINING, hour=12, rain_mm_h=mm, wetness=1.0) for mm in (2.0, 12.0)
-)
-NOTHING = Conditions()
-
-
-def twins(skies: Sequence[Conditions], views: int = 3) -> list[Frame]:
-    return [
-        replace(
-            frame := make_frame(i, conditions=sky),
-            frame_id=f"{frame.frame_id}-{number}",
-            image=(frame.image // (number + 2)).astype(np.uint8),
-        )
-        for i in range(views)
-        for number, sky in enumerate(skies)
-    ]
-
-
-DATA = TrainingData(source=FrameList(twins((DAY, NIGHT, FOG, *RAINS))))
 
 
 @pytest.fixture(scope="module")
@@ -97,10 +57,6 @@ def ask(parent: Frame | None = None, **changes: Any) -> Request:
 
 def drawn(part: Instruct, *requests: Request) -> list[Frame]:
     return list(part.generate(requests))
-
-
-def step_of(data: TrainingData = DATA, **changes: object) -> InstructStep:
-    return InstructStep(TINY.model_copy(update=changes), data, 1, torch.device("cpu"))
 
 
 def share_read(encoder: TextEncoder, phrases: Sequence[Phrase]) -> float:
@@ -299,30 +255,6 @@ def test_weights_are_those_of_equation_3() -> None:
     torch.testing.assert_close(said(7, 1.5), wanted, rtol=1e-4, atol=1e-4)
 
 
-def test_crops_show_a_twin_at_the_same_place() -> None:
-    flat = [replace(f, image=np.full_like(f.image, 60)) for f in twins((DAY,))]
-    view = np.arange(32 * 48, dtype=np.uint16).reshape(32, 48) % 251
-    days = [replace(f, image=np.repeat(view[..., None], 3, 2).astype(np.uint8)) for f in flat]
-    nights = [
-        replace(f, frame_id=f"{f.frame_id}-n", image=f.image + 4, conditions=NIGHT) for f in days
-    ]
-    frames = Twins(TrainingData(source=FrameList(days), target=FrameList(nights)))
-    config = TINY.model_copy(update={"crop": (16, 24), "words_dropout": 0.5, "picture_dropout": 0})
-    crops = EditCrops(config, frames, frozenset()).batch(8, rng(1))
-    assert crops.planes.shape == (8, PARENT_PLANES, 16, 24)
-    levels = [((t + 1) * 127.5).round() for t in (crops.x, crops.planes[:, :1])]
-    assert {float(d.unique()) for d in levels[0] - levels[1]} == {4.0, -4.0}  # both ways
-    assert 0 < int((~crops.y.any(dim=1)).sum()) < 8
-
-
-def test_what_crops_leave_out_is_not_told() -> None:
-    step = step_of(words_dropout=1.0, picture_dropout=1.0)
-    told = step.told(step.crops.batch(3, rng(1)))
-    assert told.heard.tolist() == told.seen.tolist() == [0.0] * 3
-    whole = step.told(step.crops.of_cells(1, 2, rng(1))[0])
-    assert whole.heard.tolist() == whole.seen.tolist() == [1.0] * 2
-
-
 def test_without_twins_there_is_nothing_to_learn(tmp_path: Path) -> None:
     alone = TrainingData(source=FrameList([make_frame(i, conditions=DAY) for i in range(4)]))
     with pytest.raises(CannotLearn, match="share their twin_id, got none among 4 training frames"):
@@ -372,9 +304,14 @@ def test_settings_of_reading_and_weighing_do_not_make_another_fit() -> None:
     assert Instruct(asked)._fit_digest(DATA, 1) == Instruct(TINY)._fit_digest(DATA, 1)
     with pytest.raises(ValueError, match="set text_guidance and image_guidance"):
         InstructConfig(guidance=2.0)
-    with pytest.raises(ValueError, match="raise words_dropout"):
+    with pytest.raises(ValueError, match="got words_dropout 0: raise it"):
         InstructConfig(text_guidance=1.5, words_dropout=0)
-    with pytest.raises(ValueError, match="raise silence"):
+    with pytest.raises(ValueError, match="got silence 0: raise it"):
         InstructConfig(image_guidance=1.5, text_guidance=1.5, silence=0)
     with pytest.raises(ValueError, match=r"forms and verbs of the grammar, got \['conjure'\]"):
         InstructConfig(held_out=("conjure",))
+
+
+def test_a_wish_that_is_too_long_is_refused_as_that(part: Instruct) -> None:
+    with pytest.raises(CannotHonour, match="wishes of 24 words at most, got 30: shorten it"):
+        part.understood("night " * 30, DAY)

@@ -19,7 +19,7 @@ from parhelion.generators._conditioning import PLANES, UNKNOWN_CLASS, Layers, pl
 from parhelion.generators._ldm_autoencoder import WEIGHTS, divergence, planned
 from parhelion.generators._ldm_draw import latent_size, shrunk
 from parhelion.generators._ldm_step import LdmStep
-from parhelion.generators.ldm import Ldm, LdmConfig
+from parhelion.generators.ldm import TRAINS, Ldm, LdmConfig
 from parhelion.pipeline.conditions import Conditions, Weather
 from parhelion.pipeline.contracts import Ailment, CannotHonour, Request, TrainingData
 from parhelion.pipeline.frame import Frame
@@ -83,7 +83,8 @@ def folder(tmp_path: Path) -> Callable[..., Path]:
 
 
 def of_folder(path: Path) -> LdmConfig:
-    return TINY.model_copy(update={"autoencoder": str(path)})
+    here = TINY.model_dump(exclude={"autoencoder", *TRAINS})
+    return LdmConfig(**here, autoencoder=str(path))
 
 
 def asked(seed: int = 3, width: int = 24, height: int = 16, **changes: Any) -> Request:
@@ -383,6 +384,8 @@ def test_what_it_cannot_draw_it_refuses(part: Ldm) -> None:
 def test_settings_that_cannot_be_are_refused() -> None:
     with pytest.raises(ValueError, match="autoencoder_width must be a multiple of 8, got 12"):
         LdmConfig(autoencoder_width=12)
+    with pytest.raises(ValueError, match="trained already, got autoencoder_rate, kl_weight, which"):
+        LdmConfig(autoencoder="weights", kl_weight=1.0, autoencoder_rate=1.0)
     with pytest.raises(ValueError, match=r"multiples of 32 .* got \(48, 64\)"):
         LdmConfig(factor=8, crop=(48, 64))
     odd = TrainingData(source=FrameList([make_frame(0, 44, 32, conditions=DAY)]))

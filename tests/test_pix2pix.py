@@ -8,7 +8,7 @@ import torch
 from conftest import make_frame
 
 from parhelion.generators._pix2pix_draw import network_of
-from parhelion.generators._pix2pix_step import Pix2PixStep, left_of_rate, mode_seeking
+from parhelion.generators._pix2pix_step import Pix2PixStep, mode_seeking
 from parhelion.generators.pix2pix import Pix2Pix, Pix2PixConfig
 from parhelion.pipeline import training
 from parhelion.pipeline.conditions import Conditions, Event, Weather
@@ -275,11 +275,11 @@ def test_average_tends_to_the_model_and_starts_close_to_it() -> None:
 
 def test_learning_rates_are_steady_and_then_fall_to_nothing() -> None:
     done = np.linspace(0, 1, 101)
-    rates = np.array([left_of_rate(d, 0.5) for d in done])
+    rates = np.array([training.left_of_rate(d, 0.5) for d in done])
     assert (rates[:50] == 1).all()
     np.testing.assert_allclose(np.diff(rates[50:]), -0.02, atol=1e-12)
     assert rates[-1] == 0
-    assert all(left_of_rate(d, 1.0) == 1 for d in done[:-1])
+    assert all(training.left_of_rate(d, 1.0) == 1 for d in done[:-1])
 
 
 def test_settings_that_cannot_be_are_refused() -> None:

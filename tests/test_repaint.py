@@ -298,3 +298,35 @@ def test_a_jump_over_all_levels_would_resample_nothing() -> None:
     with pytest.raises(ValueError, match="fewer than the 5 levels, got 5: nothing would be resam"):
         RepaintConfig(levels=5, jump=5)
     assert RepaintConfig(levels=5, jump=5, resamples=1).jump == 5
+
+
+def test_a_class_that_the_rest_of_the_parent_does_not_tell_is_refused(part: Repaint) -> None:
+    """Else its label space would say that every such thing in it is labelled."""
+    assert SceneClass.BICYCLE not in PARENT.label_space
+    with pytest.raises(CannotHonour, match="got bicycle inside the mask"):
+        drawn(part, mask=car_box(), becomes=SceneClass.BICYCLE)
+    assert PARENT.stencil is not None
+    mask, stencil = right_half(), PARENT.stencil.copy()
+    stencil[mask] = SceneClass.ROAD
+    wider = replace(
+        _labels(PARENT), stencil=stencil, label_space=PARENT.label_space | {SceneClass.BICYCLE}
+    )
+    assert merged(PARENT, wider, mask, READ).label_space == PARENT.label_space
+    everywhere = np.ones(PARENT.size, dtype=np.bool_)
+    assert merged(PARENT, wider, everywhere, READ).label_space == wider.label_space
+    assert merged(PARENT, wider, everywhere, frozenset()).label_space == PARENT.label_space
+
+
+def test_a_parent_without_a_stencil_is_refused_by_name(part: Repaint) -> None:
+    bare = replace(PARENT, stencil=None)
+    with pytest.raises(CannotHonour, match="the request lacks stencil"):
+        drawn(part, parent=bare, mask=car_box(), becomes=SceneClass.ROAD)
+
+
+def test_where_light_is_not_read_the_picture_does_not_say_where_there_is_none() -> None:
+    assert PARENT.emissive is not None
+    mask = right_half()
+    assert merged(PARENT, PARENT, mask, READ | {"emissive"}).emissive is not None
+    assert merged(PARENT, PARENT, mask, READ).emissive is None
+    nothing = np.zeros(PARENT.size, dtype=np.bool_)
+    assert merged(PARENT, PARENT, nothing, frozenset()).emissive is not None

@@ -18,7 +18,8 @@ from parhelion.pipeline.contracts import (
     TestGroupInFit,
     TrainingData,
 )
-from parhelion.pipeline.fitting import fit_spec
+from parhelion.pipeline.engine import Spec
+from parhelion.pipeline.fitting import fit_spec, fitted
 from parhelion.pipeline.frame import Frame
 from parhelion.pipeline.frame_list import FrameList
 from parhelion.pipeline.run import inputs_digest
@@ -108,10 +109,11 @@ def test_without_a_picture_it_cannot_start(trained: Path) -> None:
         drawn(part, replace(parent, depth=None))
 
 
-def test_an_annotation_of_another_size_is_refused(trained: Path) -> None:
-    part, parent = over(trained, 0.5), make_frame(9, conditions=DAY)
-    other = Request(conditions=DAY, seed=1, parent=parent, annotation=make_frame(9, 24, 16))
-    with pytest.raises(CannotHonour, match=r"parent's size \(32, 48\), got \(16, 24\)"):
+def test_another_layout_than_the_parent_shows_is_refused(trained: Path) -> None:
+    """Under little noise the parent's things stay, whatever an annotation says."""
+    part, parent = over(trained, 0.1), make_frame(9, conditions=DAY)
+    other = Request(conditions=DAY, seed=1, parent=parent, annotation=make_frame(8))
+    with pytest.raises(CannotHonour, match="keeps the parent's labels and got others"):
         list(part.generate([other]))
 
 
@@ -167,3 +169,18 @@ def test_other_weights_in_the_folder_are_another_fit(trained: Path, tmp_path: Pa
 def test_no_likelihood_of_the_ddpm_is_told_as_its_own(trained: Path) -> None:
     with pytest.raises(CannotHonour, match="no likelihood is known: ask ddpm"):
         over(trained, 0.5).bits_per_dimension([make_frame(9, conditions=DAY)], 1)
+
+
+def test_one_training_serves_all_settings_of_drawing(trained: Path) -> None:
+    def spec(**settings: object) -> Spec:
+        told = DdpmConfig(**TINY).model_dump(mode="json", include=set(TINY))  # type: ignore[arg-type]
+        draw = DrawConfig(generator="ddpm", settings={**told, **settings})  # type: ignore[arg-type]
+        return fit_spec(draw, [], [], frozenset(), 1)
+
+    assert spec() == spec(calls=3, guidance=1.5, min_frames_per_cell=1, draw_batch=2, threads=1)
+    assert spec() != spec(steps=7)
+    drawing = {"calls": 3, "min_frames_per_cell": 1}
+    ready = fitted("ddpm", {**TINY, **drawing}, trained)
+    assert isinstance(ready, Ddpm)
+    assert (ready.config.calls, ready.config.min_frames_per_cell) == (3, 1)
+    assert ready.config.width == TINY["width"]
