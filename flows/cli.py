@@ -31,17 +31,18 @@ Workers = Annotated[int, typer.Option(min=1, help="Worker processes. Any number,
 def _augment(config: "RunConfig", out: Path | None, workers: int, until: str = "report") -> None:
     from parhelion.flows.launch import launch
 
-    launch(config, out or Path("runs") / config.name, workers=workers, until=until)
+    if not launch(config, out or Path("runs") / config.name, workers=workers, until=until):
+        raise typer.Exit(1)
 
 
 def _load(config: str) -> "RunConfig":
-    from parhelion.flows.failures import WrongCommand
+    from parhelion.flows.failures import WrongCommand, told
     from parhelion.flows.recipes import load_config
 
     try:
         return load_config(config)
     except (ValueError, KeyError, OSError) as error:
-        raise WrongCommand(f"{config}: {error}") from error
+        raise WrongCommand(f"{config}: {told(error)}") from error
 
 
 @app.command()
@@ -74,7 +75,7 @@ def ingest(
     workers: Workers = 2,
 ) -> None:
     """Reads frames and tells what came; bad ones go to quarantine with a reason."""
-    from parhelion.flows.failures import WrongCommand
+    from parhelion.flows.failures import WrongCommand, told
     from parhelion.flows.recipes import reading
 
     if adapter is None:
@@ -85,7 +86,7 @@ def ingest(
         try:
             loaded = reading(adapter, config, size, setting or [])
         except ValueError as error:
-            raise WrongCommand(f"--adapter {adapter}: {error}") from error
+            raise WrongCommand(f"--adapter {adapter}: {told(error)}") from error
     _augment(loaded, out, workers, until="ingest")
 
 
@@ -153,14 +154,23 @@ def inpaint_frame(
     model: Annotated[
         Path | None, typer.Option(help="Folder of a saved repaint or ddpm. Default: the run's.")
     ] = None,
+    setting: Annotated[
+        list[str] | None, typer.Option(help="KEY=VALUE of drawing, such as levels=50; repeatable.")
+    ] = None,
     run: Annotated[Path, typer.Option(help="Folder of a run, or of a dataset.")] = Path(
         "runs/demo"
     ),
     out: Annotated[Path, typer.Option(help="Folder of pictures and table.")] = Path("inpainted"),
 ) -> None:
     """Draws a part of a frame anew; the rest keeps every byte, and labels are made to agree."""
+    from parhelion.flows.failures import WrongCommand
     from parhelion.flows.inpaint import inpaint
+    from parhelion.flows.recipes import settings_of
 
+    try:
+        settings = settings_of(setting or [])
+    except ValueError as error:
+        raise WrongCommand(str(error)) from error
     paths = inpaint(
         run,
         frame_id,
@@ -169,6 +179,7 @@ def inpaint_frame(
         samples=samples,
         seed=seed,
         model=model,
+        settings=settings,
         out=out,
     )
     typer.echo("\n".join(map(str, paths)))
@@ -296,14 +307,35 @@ def list_adapters(
 
 
 @app.command("generators")
-def list_generators() -> None:
-    """Lists the generators with what they model and the layers they need."""
+def list_generators(
+    name: Annotated[
+        str | None, typer.Argument(help="Tells all settings of this one.", show_default=False)
+    ] = None,
+) -> None:
+    """Lists the generators with what they model and need, or the settings of one."""
     from parhelion.pipeline import parts
 
+    if name is not None:
+        _tell_generator(name)
+        return
     for name in parts.names("generators"):
         made = parts.build("generators", name)  # what it needs may depend on its settings
         typer.echo(f"{name:12} {_first_line(made)}")
         typer.echo(f"{'':12} models {made.models}, needs {_listed(made.needs)}")
+
+
+def _tell_generator(name: str) -> None:
+    from parhelion.flows.failures import WrongCommand
+    from parhelion.flows.generator_page import introduction, settings_table
+    from parhelion.flows.tables import print_tables
+    from parhelion.pipeline import parts
+
+    if name not in parts.names("generators"):
+        raise WrongCommand(
+            f"no generator {name!r}; there are: {', '.join(parts.names('generators'))}"
+        )
+    typer.echo(introduction(name))
+    print_tables([settings_table(name)])
 
 
 def _first_line(part: object) -> str:

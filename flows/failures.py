@@ -2,14 +2,18 @@
 
 import logging
 
+from pydantic import ValidationError
+
 from parhelion.pipeline.budget import TooFewFrames
 from parhelion.pipeline.contracts import CannotLearn
 from parhelion.pipeline.plan_requests import NoParent
 from parhelion.pipeline.pretrained import WeightsMissing
 from parhelion.pipeline.readiness import NotReady
 from parhelion.pipeline.replay import CannotReplay
+from parhelion.pipeline.run_config import RunConfig
 from parhelion.pipeline.run_lock import RunFolderBusy
 from parhelion.pipeline.splits import GroupInTwoSplits
+from parhelion.pipeline.wrong_settings import sentences
 from parhelion.sim_adapters._carla_server import CaptureFailed
 
 
@@ -29,6 +33,13 @@ CURABLE = (
     WeightsMissing,
     WrongCommand,
 )
+
+
+def told(error: Exception) -> str:
+    """What is wrong with a run's settings, a line for each fault."""
+    if isinstance(error, ValidationError):
+        return "\n".join(sentences(error, RunConfig))
+    return str(error)
 
 
 def sentence_of(error: BaseException) -> str | None:

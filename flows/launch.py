@@ -11,15 +11,17 @@ from parhelion.pipeline.receipts import timings
 from parhelion.pipeline.run_config import RunConfig
 
 
-def launch(config: RunConfig, folder: Path, *, workers: int, until: str) -> None:
-    """Runs `config` in `folder` up to stage `until`; prints costs, findings, where results lie."""
+def launch(config: RunConfig, folder: Path, *, workers: int, until: str) -> bool:
+    """Runs `config` in `folder` up to stage `until`; prints costs, findings, where results lie.
+    False where frames were missing and none could be drawn.
+    """
     from parhelion.pipeline.readiness import check_ready
     from parhelion.pipeline.run import finished_run
 
     done = finished_run(config, folder) if until == "report" else None
     if done is not None:
         _say(done.lines, "nothing to do: the manifest matches")
-        return
+        return True
     check_ready(config)
     start = time.monotonic()
     with prefect_server(folder.parent / ".prefect") as server:
@@ -34,7 +36,8 @@ def launch(config: RunConfig, folder: Path, *, workers: int, until: str) -> None
         from parhelion.flows.tables import print_tables
 
         print_tables(outcome.tables)
-    _say(outcome.lines, "done")
+    _say(outcome.lines, "nothing was drawn" if outcome.empty_handed else "done")
+    return not outcome.empty_handed
 
 
 def _say_costs(folder: Path, wall_s: float) -> None:
@@ -50,4 +53,5 @@ def _say_costs(folder: Path, wall_s: float) -> None:
 def _say(lines: dict[str, str], verdict: str) -> None:
     print(verdict)  # noqa: T201
     for name, value in lines.items():
-        print(f"{name:10} {value}")  # noqa: T201
+        for line in value.splitlines():
+            print(f"{name:10} {line}")  # noqa: T201

@@ -188,12 +188,7 @@ def reading(adapter: str, path: str, size: str | None, settings: Sequence[str]) 
 
     `size`: "640x360"; `settings`: "key=value" of the adapter, values as YAML spells them.
     """
-    told: dict[str, Any] = {"path": path}
-    for one in settings:
-        key, equals, value = one.partition("=")
-        if not equals:
-            raise ValueError(f"--setting wants KEY=VALUE, got {one!r}")
-        told[key] = yaml.safe_load(value)
+    told: dict[str, Any] = {"path": path, **settings_of(settings)}
     name = re.sub(r"[^A-Za-z0-9_.-]", "-", f"{adapter}-{Path(path).resolve().name}")
     source = SourceConfig(adapter=adapter, settings=told, size=_size(size))
     return RunConfig(
@@ -202,6 +197,17 @@ def reading(adapter: str, path: str, size: str | None, settings: Sequence[str]) 
         sources=(source,),
         generators=(DrawConfig(generator="weather"),),
     )
+
+
+def settings_of(told: Sequence[str]) -> dict[str, Any]:
+    """Settings as "key=value", values as YAML spells them. Raises ValueError."""
+    found: dict[str, Any] = {}
+    for one in told:
+        key, equals, value = one.partition("=")
+        if not equals:
+            raise ValueError(f"--setting wants KEY=VALUE, got {one!r}")
+        found[key] = yaml.safe_load(value)
+    return found
 
 
 def edited(config: RunConfig, text: str, count: int) -> RunConfig:

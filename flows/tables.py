@@ -9,7 +9,8 @@ from rich.text import Text
 
 from parhelion.pipeline.overview import Table
 
-NUMBERS = {"frames", "times", "of", "share", "wanted", "missing"}  # columns set to the right
+# Columns set to the right.
+NUMBERS = {"frames", "times", "of", "share", "wanted", "missing", "asked", "accepted"}
 
 
 def print_tables(tables: Iterable[Table], console: Console | None = None) -> None:

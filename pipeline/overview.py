@@ -13,6 +13,7 @@ from parhelion.pipeline.ingest import CLASS, DROPPED, IMAGE_CLASS, UNTOLD
 from parhelion.pipeline.plan import PlanConfig, make_plan
 from parhelion.pipeline.quarantine import QuarantineRow
 from parhelion.pipeline.receipts import Timing, timings
+from parhelion.pipeline.report_data import CellPlan
 from parhelion.pipeline.representation import RepresentationRow, representation_table
 from parhelion.pipeline.run_config import Role
 from parhelion.pipeline.steps import Ingested
@@ -130,6 +131,25 @@ def audit_tables(census: Census, config: PlanConfig) -> tuple[Table, ...]:
         ),
     )
     return *held, missing
+
+
+def drawn_tables(cells: Sequence[CellPlan]) -> tuple[Table, ...]:
+    """What came of every need, and why nothing came of the others."""
+    told = Table(
+        title="drawn by the plan",
+        columns=("what", "class", "missing", "asked", "accepted"),
+        rows=tuple(
+            (c.cell, c.scene_class, str(c.deficit), str(c.requested), str(c.accepted))
+            for c in cells
+            if not c.refusal
+        ),
+    )
+    undrawn = Table(
+        title="not drawn",
+        columns=("what", "because"),
+        rows=tuple((cell.cell, cell.refusal) for cell in cells if cell.refusal),
+    )
+    return tuple(table for table in (told, undrawn) if table.rows)
 
 
 def budget_tables(curve: BudgetCurve) -> tuple[Table, ...]:

@@ -16,7 +16,13 @@ from parhelion.pipeline.files import discard, model_from, replacing, sha256_of, 
 from parhelion.pipeline.fitting import rests_on
 from parhelion.pipeline.judging import gate_of
 from parhelion.pipeline.manifest import MANIFEST, Manifest, verify
-from parhelion.pipeline.overview import Table, audit_tables, budget_tables, ingest_tables
+from parhelion.pipeline.overview import (
+    Table,
+    audit_tables,
+    budget_tables,
+    drawn_tables,
+    ingest_tables,
+)
 from parhelion.pipeline.packages import BYTE_PACKAGES
 from parhelion.pipeline.provenance import version_of
 from parhelion.pipeline.quarantine_table import write_quarantine
@@ -49,11 +55,16 @@ class Outcome(BaseModel):
     rows: int = 0
     found: str = ""  # what an experiment says, in a sentence
     tables: tuple[Table, ...] = ()  # what a run that is cut short found
+    models: dict[str, str] = {}  # folders of the trained generators of a run that ends with them
+    frames: tuple[str, ...] = ()  # files of those that were accepted, where that is the end
+    empty_handed: bool = False  # frames were missing, and none came of it
 
     @property
     def lines(self) -> dict[str, str]:
         """What to tell whoever started the run."""
         told = {
+            **{f"model {name}": folder for name, folder in self.models.items()},
+            "frames": "\n".join(self.frames),
             "report": self.report,
             "dataset": self.dataset,
             "manifest": self.manifest_sha256,
@@ -133,13 +144,15 @@ def _augment(session: Session, until: Until, made_from: str) -> Outcome:
     check_parents(session.config, before.census, ingested.frames(Role.SOURCE).keys)
     fitted = steps.fit_step(session, ingested)
     if until is Until.FIT:
-        return unfinished
+        models = {n: str(r.path(ingested.folder)) for n, r in fitted.generators.items()}
+        return unfinished.model_copy(update={"models": models})
     planned = steps.plan_step(session, before, ingested, fitted)
     drawn = rounds.generate_step(session, planned, before, ingested, fitted)
     if until is Until.GENERATE:
         refusing = [*ingested.of(*Role), *drawn.generated, *drawn.judged]
+        found = drawn_outcome(session, planned, drawn)
         refused = quarantine_step(session, refusing)
-        return unfinished.model_copy(update={"quarantine": refused})
+        return unfinished.model_copy(update={**found, "quarantine": refused})
     manifest = write_step(session, ingested, drawn, made_from)
     distances = steps.score_step(session, ingested, drawn.accepted)
     downstream = steps.downstream_step(session, ingested, fitted, drawn.accepted)
@@ -155,6 +168,23 @@ def _augment(session: Session, until: Until, made_from: str) -> Outcome:
         report=str(report),
         rows=manifest.rows,
     )
+
+
+def drawn_outcome(
+    session: Session, planned: steps.Planned, drawn: rounds.Drawn
+) -> dict[str, object]:
+    """What came of the plan, for a run that ends with it."""
+    from parhelion.pipeline.reporting import plan_of
+
+    cells = list(plan_of(planned, drawn))
+    rows = sum(cell.accepted for cell in cells)
+    files = [str(receipt.path(session.folder.path)) for receipt in drawn.accepted]
+    return {
+        "tables": drawn_tables(cells),
+        "rows": rows,
+        "frames": tuple(files) if rows else (),
+        "empty_handed": not rows and any(cell.deficit or cell.refusal for cell in cells),
+    }
 
 
 def quarantine_step(session: Session, receipts: Sequence[Receipt]) -> str:

@@ -6,7 +6,7 @@ Every part's settings are checked when the model is made: a wrong key fails befo
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
-from pydantic import Field, JsonValue, model_validator
+from pydantic import Field, JsonValue, ValidationError, model_validator
 
 from parhelion.pipeline import parts
 from parhelion.pipeline.budget import BudgetConfig
@@ -19,6 +19,7 @@ from parhelion.pipeline.plan import PlanConfig
 from parhelion.pipeline.pretrained import MOBILENET
 from parhelion.pipeline.seeds import digest
 from parhelion.pipeline.splits import SplitFractions
+from parhelion.pipeline.wrong_settings import sentences
 
 Settings = dict[str, JsonValue]
 Size = tuple[Annotated[int, Field(ge=8)], Annotated[int, Field(ge=8)]]
@@ -97,6 +98,18 @@ class RunConfig(PartConfig):
     budget: BudgetConfig = BudgetConfig()  # of `parhelion budget`
     storage: StorageConfig = StorageConfig()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _mix_of_all(cls, told: Any) -> Any:
+        """Where no mix is told and `weather`, which it would be, is not there: all, equally."""
+        plan, draws = told.get("plan", {}), told.get("generators", ())
+        if not isinstance(plan, dict) or "mix" in plan or not isinstance(draws, list):
+            return told
+        names = [draw["generator"] for draw in draws if isinstance(draw, dict) and draw]
+        if not names or "weather" in names:
+            return told
+        return {**told, "plan": {**plan, "mix": dict.fromkeys(names, 1.0)}}
+
     @model_validator(mode="after")
     def _mix_is_there(self) -> Self:
         names = [draw.generator for draw in self.generators]
@@ -121,3 +134,6 @@ def _check_part(folder: parts.Folder, name: str, settings: dict[str, Any]) -> No
         parts.config(folder, name, settings)
     except KeyError as error:
         raise ValueError(error.args[0]) from None
+    except ValidationError as error:
+        told = sentences(error, parts.part(folder, name).Config)
+        raise ValueError(f"{name}: {'; '.join(told)}") from None

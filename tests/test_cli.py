@@ -10,6 +10,7 @@ import yaml
 
 from parhelion.flows import cli
 from parhelion.flows.failures import Uncurable
+from parhelion.generators.repaint import RepaintConfig
 from parhelion.pipeline.plan_requests import NoParent
 from parhelion.pipeline.readiness import NotReady
 from parhelion.pipeline.run_lock import RunFolderBusy
@@ -123,6 +124,19 @@ def test_parts_are_listed_with_what_they_give_and_need(
     rows = said(monkeypatch, capsys, "adapters").splitlines()
     street = next(row for row in rows if row.strip().startswith("street "))
     assert "camera, depth, " in street
+
+
+def test_every_setting_of_a_generator_is_told_with_its_default(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = said(monkeypatch, capsys, "generators", "repaint")
+    assert "a part of a picture drawn anew" in page
+    rows = {cells[0]: cells for line in page.splitlines() if (cells := line.split())}
+    assert set(RepaintConfig.model_fields) <= set(rows)
+    assert rows["levels"][1:4] == ["20", "drawing", "of"]
+    assert rows["width"][1:3] == ["64", "channels"]  # of the class that it has it from
+    sentence = told(monkeypatch, capsys, "generators", "nobody")
+    assert "no generator 'nobody'; there are: " in sentence
 
 
 def test_the_page_of_adapters_is_the_one_in_the_docs(

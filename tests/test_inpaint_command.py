@@ -1,5 +1,6 @@
 """`parhelion inpaint`: a hole of a stored frame drawn several times, the rest as it was."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from conftest import make_frame
 from tiny_parts import DENOISER
 
 from parhelion.flows.failures import WrongCommand
-from parhelion.flows.inpaint import TABLE, inpaint
+from parhelion.flows.inpaint import TABLE, inpaint, read_mask
 from parhelion.generators.ddpm import Ddpm, DdpmConfig
 from parhelion.generators.repaint import Repaint, RepaintConfig
 from parhelion.pipeline.contracts import TrainingData
@@ -50,7 +51,8 @@ def drawn(run: Path, model: Path | None, **told: Any) -> list[Frame]:
     settings: dict[str, Any] = {"becomes": "road", "samples": 2, "seed": 0, **told}
     frame_id = settings.pop("frame_id", FRAMES[0].frame_id)
     mask = settings.pop("mask", run / "mask.png")
-    files = inpaint(run, frame_id, mask, model=model, out=run / "out", **settings)
+    given = settings.pop("settings", {})
+    files = inpaint(run, frame_id, mask, model=model, settings=given, out=run / "out", **settings)
     assert all(path.is_file() for path in files)
     return list(StoredFrames([run / "out" / TABLE]))
 
@@ -77,7 +79,7 @@ def test_a_hole_is_drawn_several_times_and_the_rest_stays(run: Path, model: Path
 @pytest.mark.parametrize(
     ("told", "sentence"),
     [
-        ({"frame_id": "nobody"}, "no frame nobody in"),
+        ({"frame_id": "nobody"}, "no frame nobody among the 8 rows"),
         ({"mask": Path("nothing.png")}, "white where to draw, got nothing.png"),
         ({"becomes": "wardrobe"}, "--becomes: no class 'wardrobe'"),
     ],
@@ -118,3 +120,31 @@ def test_a_model_of_another_version_says_so_itself(
     write_receipt(run, receipt)
     with pytest.raises(WrongCommand, match=told):
         drawn(run, None)
+
+
+def test_a_run_that_has_trained_one_is_a_model_too(run: Path, model: Path, tmp_path: Path) -> None:
+    trained = tmp_path / "trained"
+    shutil.copytree(model, trained / "saved")
+    receipt = Receipt(
+        stage="fit-ddpm", key="0", digest="", file="saved", sha256="", bytes=0, rows=0
+    )
+    write_receipt(trained, receipt)
+    frames, again = drawn(run, trained, samples=1), drawn(run, model, samples=1)
+    assert np.array_equal(frames[0].image, again[0].image)
+
+
+def test_settings_of_drawing_are_the_commands(run: Path, model: Path) -> None:
+    few = drawn(run, model, samples=1, settings={"levels": 3, "jump": 1})
+    many = drawn(run, model, samples=1, settings={"levels": 6, "jump": 1})
+    assert not np.array_equal(few[0].image, many[0].image)
+    with pytest.raises(WrongCommand, match=r"saw 8 training frames .* from 99 on"):
+        drawn(run, model, settings={"min_frames_per_cell": 99})
+    with pytest.raises(WrongCommand, match=r"--setting: wanted .*levels.*, got width"):
+        drawn(run, model, settings={"width": 8})
+
+
+def test_a_soft_edge_is_not_drawn(run: Path) -> None:
+    grey = np.zeros(FRAMES[0].size, dtype=np.uint8)
+    grey[HOLE], grey[HOLE[0], :4] = 255, 90
+    cv2.imwrite(str(run / "soft.png"), grey)
+    assert np.array_equal(read_mask(run / "soft.png", FRAMES[0].size), grey == 255)

@@ -36,6 +36,15 @@ def street(
     return {"adapter": "street", "role": role, "settings": settings, "frames_per_chunk": 4}
 
 
+NEVER = {  # a network that has hardly learnt anything
+    "patch": 1,
+    "width": 8,
+    "multiples": [1, 1],
+    "steps": 1,
+    "mean_steps": 1,
+    "batch_size": 1,
+    "crop": [16, 24],
+}
 ONE_SCENE = street("source", 0, DAY, scenes=1)
 
 
@@ -234,3 +243,38 @@ def test_conditions_that_no_generator_draws_are_named_and_not_dropped(tmp_path: 
 def test_a_wrong_setting_is_named_before_any_work(changes: dict[str, object], named: str) -> None:
     with pytest.raises(ValidationError, match=named):
         tiny_config(**changes)
+
+
+def test_what_was_drawn_is_told_and_where_it_lies(tmp_path: Path) -> None:
+    outcome = run(tiny_config(gate=None, downstream=None), tmp_path, until="generate")
+    assert not outcome.empty_handed
+    assert outcome.rows == sum(len(StoredFrames([Path(file)])) for file in outcome.frames) > 0
+    (drawn,) = outcome.tables
+    assert [row[0] for row in drawn.rows] == ["fog/day", "clear/night"]
+    assert sum(int(row[-1]) for row in drawn.rows) == outcome.rows
+
+
+def test_where_nothing_can_be_drawn_the_reason_is_told(tmp_path: Path) -> None:
+    config = tiny_config(
+        sources=[ONE_SCENE],
+        gate=None,
+        downstream=None,
+        generators=[{"generator": "ddpm", "settings": NEVER}],
+        plan={"wanted": [{"weathers": ["Foggy"], "hours": [9], "count": 2}]},
+    )
+    outcome = run(config, tmp_path, until="generate")
+    assert outcome.empty_handed
+    assert outcome.frames == ()
+    (undrawn,) = outcome.tables
+    assert undrawn.rows[0][0] == "fog/day"
+    assert "saw 0 training frames of fog/day" in undrawn.rows[0][1]
+    fitted = run(config, tmp_path, until="fit")
+    assert (Path(fitted.models["ddpm"]) / "weights.safetensors").is_file()
+
+
+def test_without_a_mix_all_generators_draw() -> None:
+    sources = [ONE_SCENE]
+    told = {"name": "a", "sources": sources, "plan": {}}
+    both = [{"generator": "pix2pix"}, {"generator": "ddpm"}]
+    assert RunConfig(**told, generators=both).plan.mix == {"pix2pix": 1.0, "ddpm": 1.0}
+    assert RunConfig(**told, generators=[{"generator": "weather"}]).plan.mix == {"weather": 1.0}
