@@ -199,15 +199,27 @@ def save_picture(
     """First scenes under every condition, then those whose labels diffusion kept worst."""
     each = len(CONDITIONS) * TEST.views
     first = [i for s in range(SHOWN) for i in range(s * each, s * each + len(CONDITIONS))]
-    worst = np.argsort(agreements["ddpm"])[: 2 * SHOWN].tolist()
     rows = []
-    for i in (*first, *worst):
+    for i in (*first, *_worst(agreements["ddpm"], wishes, first)):
         _, frame = wishes[i]
         assert frame.stencil is not None
         drawn_ones = [draws[arm][k][i] for arm in ARMS for k in range(2)]
         rows.append([colourise(frame.stencil), frame.image, *drawn_ones])
     names = ("stencil", "true", *(f"{arm}, seed {k}" for arm in ARMS for k in (1, 2)))
     write_grid(PICTURE, names, rows)
+
+
+def _worst(
+    agreement: NDArray[np.float64], wishes: Sequence[Wish], shown: Sequence[int]
+) -> list[int]:
+    """The wishes of least agreement, each of another street than those before and than `shown`."""
+    streets = {wishes[i][1].group_id for i in shown}
+    found: list[int] = []
+    for i in np.argsort(agreement).tolist():
+        if (street := wishes[i][1].group_id) not in streets and len(found) < 2 * SHOWN:
+            streets.add(street)
+            found.append(i)
+    return found
 
 
 def save_calls_picture(folder: Path, wishes: Sequence[Wish]) -> None:
