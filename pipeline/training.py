@@ -84,7 +84,6 @@ def torch_threads(n: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-@torch.no_grad()
 def left_of_rate(done: float, steady: float) -> float:
     """Share of the learning rate at `done` (0..1) of a training: 1, then evenly down to 0.
 
@@ -94,6 +93,7 @@ def left_of_rate(done: float, steady: float) -> float:
     return 1.0 if done < steady else (1 - done) / (1 - steady)
 
 
+@torch.no_grad()
 def average_into(average: nn.Module, model: nn.Module, decay: float, step: int) -> None:
     """Average += (1 - decay) * (model - average), with a decay that warms up from the start.
 
