@@ -278,7 +278,7 @@ def save_picture(rows: list[list[Image]]) -> None:
     """Holes with their fillings, then frames before and after something was put in."""
     blank = np.full_like(rows[0][0], 255)
     most = max(len(row) for row in rows)
-    names = ("true", "hole, or with a thing put in", "repaint, or the thing", *CLOSED, MEANS)
+    names = ("true", "hole, or put in", "repaint, or close", *CLOSED, MEANS)
     write_grid(PICTURE, names, [[*row, *[blank] * (most - len(row))] for row in rows])
 
 
