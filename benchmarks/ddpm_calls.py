@@ -267,6 +267,7 @@ def main() -> int:
     one_thread()
     home = folder_of("ddpm", parts.build("generators", "ddpm", **SETTINGS["ddpm"]))
     part, _ = fitted("ddpm", home)
+    part.config = part.config.model_copy(update={"autoguidance": 1.0})  # a step is a call
     work = home / "calls"
     test = mnist("test")
     looked = features(home / "test-features.npy", [frame.image for frame in test])
