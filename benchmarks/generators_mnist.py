@@ -32,7 +32,7 @@ from parhelion.pipeline.conditions import Conditions
 from parhelion.pipeline.contracts import HasLikelihood, Request, TrainingData
 from parhelion.pipeline.feature_sample import FeatureSample
 from parhelion.pipeline.features import Features, feature_network
-from parhelion.pipeline.files import write_bytes
+from parhelion.pipeline.files import replacing, write_bytes
 from parhelion.pipeline.frame import Annotation, Frame, Image
 from parhelion.pipeline.memorisation import nearness, thumbnails, to_training
 from parhelion.pipeline.pretrained import MOBILENET
@@ -70,7 +70,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 BARS = {"pca": 85.0, "vae": 93.0, "gan": 96.0, "ddpm": 97.5}
 MINUTES = 20  # of processor time, for one training
 EACH = 1000  # drawn pictures of every class
-TIMED = 1000  # of them, by whose drawing the speed is told
+TIMED = 1000  # of them, drawn at a time, by the first of which the speed is told
 COMPARED = 2600  # drawn pictures in distances: twice the features and some
 LIKELY = 500  # test digits whose likelihood is taken
 FULL, QUICK = (1, 2, 3), (1,)  # seeds of the classifier
@@ -112,22 +112,19 @@ def requests(name: str) -> list[Request]:
 
 def drawn(name: str, part: Any, work: Path) -> tuple[NDArray[np.uint8], float]:
     """Grey pictures (n, 32, 32) in the order of the requests, and seconds per thousand."""
-    kept, speed = work / "drawn.npy", work / "speed.json"
-    if kept.is_file() and speed.is_file():
-        return np.load(kept, allow_pickle=False), json.loads(speed.read_text())
-    started, seconds, pictures = time.process_time(), 0.0, []
-    for i, frame in enumerate(part.generate(requests(name)), 1):
-        pictures.append(frame.image[..., 0])
-        if i == TIMED:
-            seconds = (time.process_time() - started) / TIMED * 1000
-        if i % 500 == 0:
-            print(f"\r{name}: {i} pictures drawn", end="", flush=True)
-    print()
-    found = np.stack(pictures)
+    kept, speed, asked = work / "drawn.npy", work / "speed.json", requests(name)
+    found = np.load(kept, allow_pickle=False) if kept.is_file() else np.zeros((0, 32, 32), np.uint8)
     work.mkdir(parents=True, exist_ok=True)
-    np.save(kept, found, allow_pickle=False)
-    write_bytes(speed, json.dumps(seconds).encode())
-    return found, seconds
+    while len(found) < len(asked):  # kept piece by piece: a diffusion takes long
+        started = time.process_time()
+        some = asked[len(found) : len(found) + TIMED]
+        found = np.concatenate([found, np.stack([x.image[..., 0] for x in part.generate(some)])])
+        if not speed.is_file():
+            write_bytes(speed, json.dumps(time.process_time() - started).encode())
+        with replacing(kept) as draft, draft.open("wb") as file:
+            np.save(file, found, allow_pickle=False)
+        print(f"{name}: {len(found)} pictures drawn", flush=True)
+    return found, json.loads(speed.read_text())
 
 
 def in_colour(grey: NDArray[np.uint8]) -> list[Image]:
