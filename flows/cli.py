@@ -50,7 +50,7 @@ def demo(
     out: Out = None,
     workers: Workers = 2,
     preview: Annotated[
-        bool, typer.Option(help="Small, roughly shaded frames: the same run in two minutes.")
+        bool, typer.Option(help="Small, roughly shaded frames: the same run in a few minutes.")
     ] = False,
 ) -> None:
     """The whole story on our own street: render, audit, draw what is missing, prove it, report."""

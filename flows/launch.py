@@ -13,7 +13,7 @@ from parhelion.pipeline.run_config import RunConfig
 
 def launch(config: RunConfig, folder: Path, *, workers: int, until: str) -> bool:
     """Runs `config` in `folder` up to stage `until`; prints costs, findings, where results lie.
-    False where frames were missing and none could be drawn.
+    False where frames were missing and none was accepted.
     """
     from parhelion.pipeline.readiness import check_ready
     from parhelion.pipeline.run import finished_run
@@ -36,7 +36,7 @@ def launch(config: RunConfig, folder: Path, *, workers: int, until: str) -> bool
         from parhelion.flows.tables import print_tables
 
         print_tables(outcome.tables)
-    _say(outcome.lines, "nothing was drawn" if outcome.empty_handed else "done")
+    _say(outcome.lines, "no frame was accepted" if outcome.empty_handed else "done")
     return not outcome.empty_handed
 
 

@@ -102,12 +102,14 @@ class RunConfig(PartConfig):
     @classmethod
     def _mix_of_all(cls, told: Any) -> Any:
         """Where no mix is told and `weather`, which it would be, is not there: all, equally."""
+        if not isinstance(told, dict):
+            return told
         plan, draws = told.get("plan", {}), told.get("generators", ())
         if not isinstance(plan, dict) or "mix" in plan or not isinstance(draws, list):
             return told
-        names = [draw["generator"] for draw in draws if isinstance(draw, dict) and draw]
-        if not names or "weather" in names:
-            return told
+        names = [draw.get("generator") for draw in draws if isinstance(draw, dict)]
+        if not names or None in names or "weather" in names:
+            return told  # what is wrong with it the fields' own checks say
         return {**told, "plan": {**plan, "mix": dict.fromkeys(names, 1.0)}}
 
     @model_validator(mode="after")
