@@ -12,7 +12,7 @@ from parhelion.pipeline.receipts import Receipt, read_receipts, timings
 from parhelion.pipeline.replay import CannotReplay, replay_frame
 from parhelion.pipeline.report import read_report
 from parhelion.pipeline.run import Outcome, augment, finished_run
-from parhelion.pipeline.run_config import Role, RunConfig
+from parhelion.pipeline.run_config import DrawConfig, Role, RunConfig
 from parhelion.pipeline.shards import StoredFrames
 from parhelion.pipeline.workers import Inline
 
@@ -270,11 +270,20 @@ def test_where_nothing_can_be_drawn_the_reason_is_told(tmp_path: Path) -> None:
     assert "saw 0 training frames of fog/day" in undrawn.rows[0][1]
     fitted = run(config, tmp_path, until="fit")
     assert (Path(fitted.models["ddpm"]) / "weights.safetensors").is_file()
+    settings = {**NEVER, "calls": 3, "guidance": 1.5}
+    otherwise = config.model_copy(
+        update={"generators": (DrawConfig(generator="ddpm", settings=settings),)}
+    )
+    once = timings(tmp_path)["fit-ddpm"].chunks
+    run(otherwise, tmp_path, until="fit")
+    assert timings(tmp_path)["fit-ddpm"].chunks == once  # it was not trained again
 
 
 def test_without_a_mix_all_generators_draw() -> None:
     sources = [ONE_SCENE]
     told = {"name": "a", "sources": sources, "plan": {}}
+    with pytest.raises(ValidationError, match="generator"):
+        RunConfig(**told, generators=[{"settings": {}}])
     both = [{"generator": "pix2pix"}, {"generator": "ddpm"}]
     assert RunConfig(**told, generators=both).plan.mix == {"pix2pix": 1.0, "ddpm": 1.0}
     assert RunConfig(**told, generators=[{"generator": "weather"}]).plan.mix == {"weather": 1.0}

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 from conftest import make_frame
+from tiny_parts import DENOISER
 
 from parhelion.generators._instruct_step import InstructStep
 from parhelion.generators.instruct import InstructConfig
@@ -16,18 +17,10 @@ from parhelion.pipeline.frame_list import FrameList
 
 HELD_OUT = ("render", "convert", "insert", "{time} and {sky}", "no more {gone}", "{it} with {sky}")
 TINY = InstructConfig(
-    patch=1,
-    width=8,
-    multiples=(1, 1),
-    attention=False,
-    batch_size=2,
-    steps=2,
-    mean_steps=2,
+    **DENOISER,
     reading_steps=2,
     learning_rate=1e-2,
     calls=2,
-    draw_batch=2,
-    min_frames_per_cell=2,
     checkpoint_every=1,
     held_out=HELD_OUT,
 )
