@@ -10,6 +10,7 @@ import torch
 from conftest import make_frame
 from digit_frames import digit_frames, label
 from numpy.typing import NDArray
+from tiny_parts import DENOISER
 from torch import Tensor
 
 from parhelion.generators._noise_levels import sampling_levels
@@ -33,19 +34,7 @@ PARENT = make_frame(9, conditions=DAY)
 @pytest.fixture(scope="module")
 def part(tmp_path_factory: pytest.TempPathFactory) -> Repaint:
     config = RepaintConfig(
-        layers=("stencil", "instances", "depth"),
-        patch=1,
-        width=8,
-        multiples=(1, 1),
-        attention=False,
-        batch_size=2,
-        steps=2,
-        mean_steps=2,
-        levels=4,
-        jump=2,
-        resamples=2,
-        draw_batch=2,
-        min_frames_per_cell=2,
+        **DENOISER, layers=("stencil", "instances", "depth"), levels=4, jump=2, resamples=2
     )
     made = Repaint(config)
     made.fit(STREETS, tmp_path_factory.mktemp("repaint"), seed=1)
