@@ -61,8 +61,8 @@ SETTINGS = InstructConfig(
     multiples=(1, 2, 3, 4),
     crop=(80, 128),  # whole frames, and eight rows more
     batch_size=8,
-    mean_log_level=-0.4,  # the mean of an edit is learnt before; what is left is in the details
-    log_level_spread=1.8,
+    log_sigma_mean=-0.4,  # the mean of an edit is learnt before; what is left is in the details
+    log_sigma_std=1.8,
     steps=1400,  # well under an hour of one core without bf16
     held_out=HELD_OUT,
     # Of 30 edits on the streets of the oracles these came nearest to their twins in brightness (6

@@ -51,7 +51,7 @@ class AnnotatedCrops:
     def __init__(self, config: DenoiserConfig, data: TrainingData, read: frozenset[str]) -> None:
         self.whole = WholeImages(data, size=config.crop, cache_mb=config.cache_mb)
         self.size = rounded_up(self.whole.size, config.stride)  # (H, W) of a crop
-        self.read, self.told_dropout = read, config.told_dropout
+        self.read, self.condition_dropout = read, config.condition_dropout
         keys = self.whole.frames.keys
         cells = [[i for i in cell.tolist() if read <= keys[i].layers] for cell in self.whole.cells]
         self.cells = [np.array(cell) for cell in cells if cell]
@@ -136,7 +136,7 @@ class AnnotatedCrops:
 
     def _told(self, i: int, random: np.random.Generator) -> NDArray[np.float32]:
         """The y vector of frame i; hour and numbers are withheld now and then."""
-        withheld = random.random(2) < self.told_dropout
+        withheld = random.random(2) < self.condition_dropout
         hidden = frozenset(PHYSICS if withheld[0] else ()) | ({"hour"} if withheld[1] else set())
         key = self.whole.frames.keys[i]
         return y_vector(key.label, key.conditions, self.whole.vocabulary, hidden)

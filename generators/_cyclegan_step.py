@@ -131,7 +131,7 @@ class CycleGanStep:
 
     def __call__(self, step: int) -> Losses:
         rate = self.config.learning_rate
-        rate *= left_of_rate(step / self.config.steps, self.config.steady_share)
+        rate *= left_of_rate(step / self.config.steps, self.config.decay_from)
         for optimizer in (self.G_optimizer, self.D_optimizer):
             optimizer.param_groups[0]["lr"] = rate
             optimizer.zero_grad(set_to_none=True)

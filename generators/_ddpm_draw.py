@@ -165,9 +165,9 @@ def sampled(
         return walk(denoise, fresh)[:, :, : size[0], : size[1]]
 
 
-def from_noise(sampler: Sampler, calls: int, last_level: float) -> Walk:
+def from_noise(sampler: Sampler, calls: int, sigma_min: float) -> Walk:
     """The walk from pure noise that a sampler takes in so many calls."""
-    levels = sampling_levels(steps_of(sampler, calls), smallest=last_level)
+    levels = sampling_levels(steps_of(sampler, calls), smallest=sigma_min)
 
     def walk(denoise: Denoise, fresh: Fresh) -> Tensor:
         return WAYS[sampler](denoise, LARGEST * fresh(), levels, fresh)

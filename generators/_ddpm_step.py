@@ -101,7 +101,7 @@ class DdpmStep:
         """The mean pictures of crops of batch k, and what they are means of."""
         crops = self.coded(self.crops.batch(MEAN_BATCH, rng("ddpm.mean", self.seed, k)))
         chance = torch.Generator().manual_seed(seed_of("ddpm.mean", self.seed, k))
-        untold = torch.rand(len(crops.x), generator=chance) < self.config.silence
+        untold = torch.rand(len(crops.x), generator=chance) < self.config.unconditional_share
         known = self.told(crops).unheard(untold).to(self.device)
         return self.D.mean_of(known), self.target(crops).to(self.device)
 
@@ -119,7 +119,7 @@ class DdpmStep:
         return self._state
 
     def result(self) -> nn.Module:
-        """The averaged network, with what it was at the share `worse_at` of the steps."""
+        """The averaged network, with what it was at the share `autoguidance_at` of the steps."""
         network = copy.deepcopy(self.average)
         network.worse = copy.deepcopy(self.worse)
         return network
@@ -132,7 +132,7 @@ class DdpmStep:
         c = self.config
         if step == 0:
             self.measure(self.crops.batch(LOOKED_AT, rng("ddpm.bands", self.seed)))
-        left = left_of_rate(step / c.steps, c.steady_share)
+        left = left_of_rate(step / c.steps, c.decay_from)
         self.optimizer.param_groups[0]["lr"] = left * c.learning_rate
         self.optimizer.zero_grad(set_to_none=True)
         total = torch.zeros((), device=self.device)
@@ -148,7 +148,7 @@ class DdpmStep:
         self.optimizer.step()
         self.D.shorten()
         average_into(self.average, self.D, c.ema_decay, step)
-        if step + 1 <= c.worse_at * c.steps:
+        if step + 1 <= c.autoguidance_at * c.steps:
             self.worse.load_state_dict(self.average.state_dict())
         return {"denoising": float(total)}
 
@@ -156,9 +156,9 @@ class DdpmStep:
         """|D(x + sigma n; sigma, y) - x|^2 / c_out^2 of each crop (N,), and c_noise (N,)."""
         c, n, crops = self.config, len(crops.x), self.coded(crops)
         x = self.target(crops).to(self.device, memory_format=torch.channels_last)
-        sigma = training_levels(n, c.mean_log_level, c.log_level_spread, chance).to(self.device)
+        sigma = training_levels(n, c.log_sigma_mean, c.log_sigma_std, chance).to(self.device)
         noise = torch.randn(crops.x.shape, generator=chance).to(self.device)
-        silent = torch.rand(n, generator=chance) < c.silence
+        silent = torch.rand(n, generator=chance) < c.unconditional_share
         known = self.told(crops).silenced(silent).to(self.device)
         with half_precision(c.precision, self.device):
             drawn = self.network(x + sigma[:, None, None, None] * noise, sigma, known)
@@ -196,7 +196,7 @@ class DdpmStep:
         """Crops that the averaged network draws, and the true ones that they were told of."""
         cells = self.crops.of_cells(K, M, rng("ddpm.examine", self.seed))
         size = self.crops.size
-        walk = from_noise("dpmpp", EXAMINED_AT, self.config.last_level)
+        walk = from_noise("dpmpp", EXAMINED_AT, self.config.sigma_min)
         drawn = [
             sampled(self.average, self.told(crops), size, size, range(M), unguided, walk)
             for crops in cells

@@ -35,33 +35,33 @@ class DenoiserConfig(GradientConfig):
     accumulate: Positive = 1  # batches per update
     processes: Positive = 1  # that share these batches, one GPU each; a divisor of accumulate
     learning_rate: AboveZero = 1e-3  # Adam
-    mean_log_level: float = -1.2  # of the noise in training; more: shapes before details
-    log_level_spread: AboveZero = 1.2  # about it; more: also what little and much noise leave
-    steady_share: Share = 0.5  # of the steps, before the rate falls evenly to nothing
-    silence: Share = 0.1  # of crops of which nothing is told
-    told_dropout: Share = 0.5  # of crops whose hour, or physical numbers, are withheld
+    log_sigma_mean: float = -1.2  # of the noise in training; more: shapes before details
+    log_sigma_std: AboveZero = 1.2  # about it; more: also what little and much noise leave
+    decay_from: Share = 0.5  # of the steps; from there the rate falls evenly to nothing
+    unconditional_share: Share = 0.1  # of crops of which nothing is told
+    condition_dropout: Share = 0.5  # of crops whose hour, or physical numbers, are withheld
     ema_decay: Share = 0.999  # of the averaged weights, which draw
-    worse_at: Share = 0.5  # of the steps, whose averaged weights are kept to be guided away from
+    autoguidance_at: Share = 0.5  # of the steps, whose averaged weights it goes away from
     cache_mb: Positive = 512  # training frames kept in memory
 
     # Drawing
     guidance: Annotated[float, Field(ge=0)] = 1.0  # 1 = none; others ask twice at its levels
-    guidance_levels: tuple[float, float] = (0.0, 80.0)  # of noise, between which it guides
+    guidance_interval: tuple[float, float] = (0.0, 80.0)  # of noise, between which it guides
     autoguidance: Annotated[float, Field(ge=0)] = 1.0  # away from the worse network; 1 = none
-    autoguidance_levels: tuple[float, float] = (0.3, 80.0)  # below, it draws a grid
+    autoguidance_interval: tuple[float, float] = (0.3, 80.0)  # below, it draws a grid
     # Below a few grey levels there is little left to find, and few calls are better spent above:
     # digits in 15 calls came nearer to real ones by a quarter than from EDM's 0.002.
-    last_level: AboveZero = 0.05  # of noise; from there the picture is drawn in one call
+    sigma_min: AboveZero = 0.05  # of noise; from there the picture is drawn in one call
     draw_batch: Positive = 8  # pictures drawn together, always so many
     draw_precision: Precision = "fp32"  # bf16 draws frames thrice as fast on a CPU that has it
     bound_levels: Positive = 32  # noise levels by which the likelihood of one picture is bounded
 
     drawing: ClassVar[frozenset[str]] = GradientConfig.drawing | {
         "guidance",
-        "guidance_levels",
+        "guidance_interval",
         "autoguidance",
-        "autoguidance_levels",
-        "last_level",
+        "autoguidance_interval",
+        "sigma_min",
         "draw_batch",
         "draw_precision",
         "bound_levels",
@@ -71,19 +71,20 @@ class DenoiserConfig(GradientConfig):
     def _fits(self) -> "DenoiserConfig":
         if self.width % 8:
             raise ValueError(f"width must be a multiple of 8, got {self.width}")
-        for name in ("guidance_levels", "autoguidance_levels"):
+        for name in ("guidance_interval", "autoguidance_interval"):
             low, high = getattr(self, name)
             if not 0 <= low < high:
                 raise ValueError(f"{name} must rise, from 0 or more, got {low:g} to {high:g}")
-        if self.guidance != 1 and not self.silence:
+        if self.guidance != 1 and not self.unconditional_share:
             raise ValueError(
                 f"guidance {self.guidance:g} goes away from the network that is told nothing, which"
-                " silence 0 never trains: raise silence, or leave guidance at 1"
+                " unconditional_share 0 never trains: raise it, or leave guidance at 1"
             )
-        if self.autoguidance != 1 and self.worse_at in (0, 1):
+        if self.autoguidance != 1 and self.autoguidance_at in (0, 1):
             raise ValueError(
-                f"autoguidance {self.autoguidance:g} goes away from the network after a share of "
-                f"its training, got worse_at {self.worse_at:g}: set it between 0 and 1"
+                f"autoguidance {self.autoguidance:g} goes away from the network after a share of"
+                " its training: wanted autoguidance_at within 0 and 1, got"
+                f" {self.autoguidance_at:g}"
             )
         if self.accumulate % self.processes:
             raise ValueError(

@@ -67,8 +67,8 @@ class EditCrops(AnnotatedCrops):
         """The y vector of frame i. A wish says the hour or does not, and of the numbers none, or
         one and not the others.
         """
-        none, hour = random.random(2) < self.told_dropout
-        numbers = random.random(len(PHYSICS)) < max(self.told_dropout, float(none))
+        none, hour = random.random(2) < self.condition_dropout
+        numbers = random.random(len(PHYSICS)) < max(self.condition_dropout, float(none))
         hidden = {name for name, hide in zip(sorted(PHYSICS), numbers, strict=True) if hide}
         key = self.whole.frames.keys[i]
         return y_vector(None, key.conditions, (), frozenset(hidden | ({"hour"} if hour else set())))

@@ -139,7 +139,7 @@ class GanStep:
         batch = self.images.batch(c.batch_size, rng("gan.batch", self.seed, step, part))
         noise = torch.Generator().manual_seed(seed_of("gan.noise", self.seed, step, part))
         z = torch.randn(c.batch_size, c.noise_size, generator=noise)
-        y = withheld(batch.y, self.words, c.told_dropout, noise).to(self.device)
+        y = withheld(batch.y, self.words, c.condition_dropout, noise).to(self.device)
         augment = _diff_augment.draw(c.augment, c.batch_size, noise)
         real = self._seen_by_critic(self.grid.shrunk(batch.x.to(self.device), stage), augment)
         with self._half():

@@ -107,7 +107,7 @@ class LdmStep(DdpmStep):
         """Decoded pictures that the averaged network draws, and the true ones."""
         cells = self.crops.of_cells(K, M, rng("ddpm.examine", self.seed))
         size = latent_size(self.crops.size, self.config.factor)
-        walk = from_noise("dpmpp", EXAMINED_AT, self.config.last_level)
+        walk = from_noise("dpmpp", EXAMINED_AT, self.config.sigma_min)
         drawn = []
         for crops in cells:
             told = self.told(self.coded(crops))
@@ -117,7 +117,7 @@ class LdmStep(DdpmStep):
 
     def _coding_step(self, step: int) -> Losses:
         c, parameters = self.config, list(self.autoencoder.parameters())
-        left = left_of_rate(step / c.autoencoder_steps, c.steady_share)
+        left = left_of_rate(step / c.autoencoder_steps, c.decay_from)
         self.coding.param_groups[0]["lr"] = left * c.autoencoder_rate
         self.coding.zero_grad(set_to_none=True)
         totals = torch.zeros(2, device=self.device)

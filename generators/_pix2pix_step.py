@@ -58,7 +58,7 @@ class Pix2PixStep:
             uses_parent=config.uses_parent,
             strangers=config.objective == "gan",  # without a critic only an answer teaches
             parent_dropout=config.parent_dropout,
-            told_dropout=config.told_dropout,
+            condition_dropout=config.condition_dropout,
             cache_mb=config.cache_mb,
         )
         self.adversarial = config.objective == "gan"
@@ -107,7 +107,7 @@ class Pix2PixStep:
         return seen
 
     def __call__(self, step: int) -> Losses:
-        left = left_of_rate(step / self.config.steps, self.config.steady_share)
+        left = left_of_rate(step / self.config.steps, self.config.decay_from)
         _set_rate(self.G_optimizer, left * self.config.learning_rate)
         _set_rate(self.D_optimizer, left * self.config.critic_learning_rate)
         self.G_optimizer.zero_grad(set_to_none=True)

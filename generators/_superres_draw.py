@@ -47,7 +47,7 @@ def detailed(
     sampler: Sampler,
     calls: int,
     start: float,
-    last_level: float,
+    sigma_min: float,
 ) -> "Walk":
     """The walk from noise to small pictures (N, C, h, w) enlarged, with detail of this `spread`.
 
@@ -56,7 +56,7 @@ def detailed(
     """
     base = enlarged(small, scale)
     mean = (small - area_mean(base, scale)) / spread  # of the detail that the parent allows
-    levels = sampling_levels(steps_of(sampler, calls), start, last_level)
+    levels = sampling_levels(steps_of(sampler, calls), start, sigma_min)
 
     def walk(denoise: Denoise, fresh: Fresh) -> Tensor:
         within = consistent(denoise, mean, scale)

@@ -21,7 +21,7 @@ class SuperresConfig(DdpmConfig):
     coarse_share: Share = 0.5  # of crops whose layers are as coarse as an enlarged parent's
     calls: Positive = 5  # the parent has settled most of the picture
     start: AboveZero = 1.0  # noise level where walks begin, twice the spread of detail; more: grain
-    silence: Share = 0.0  # the parent's picture is always there to be told of
+    unconditional_share: Share = 0.0  # the parent's picture is always there to be told of
 
     drawing: ClassVar[frozenset[str]] = DdpmConfig.drawing | {"start"}
 

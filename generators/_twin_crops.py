@@ -74,7 +74,7 @@ class TwinCrops:
         uses_parent: bool,
         strangers: bool,
         parent_dropout: float,
-        told_dropout: float,
+        condition_dropout: float,
         cache_mb: int,
     ) -> None:
         self.sources: FrameSet = data.source
@@ -83,7 +83,7 @@ class TwinCrops:
             raise CannotLearn("nothing to learn from: the training data hold no frame to imitate")
         self.crop_px, self.read = crop_px, read
         self.uses_parent, self.strangers = uses_parent, strangers
-        self.parent_dropout, self.told_dropout = parent_dropout, told_dropout
+        self.parent_dropout, self.condition_dropout = parent_dropout, condition_dropout
         self._kept = Kept[_View](cache_mb)
         cells: dict[str, list[int]] = defaultdict(list)
         for i in self._complete(self.reals):
@@ -166,7 +166,7 @@ class TwinCrops:
 
     def _told(self, i: int, random: np.random.Generator) -> NDArray[np.float32]:
         """The conditions of real frame i; hour and numbers are withheld now and then."""
-        withheld = random.random(2) < self.told_dropout
+        withheld = random.random(2) < self.condition_dropout
         hidden = frozenset(PHYSICS if withheld[0] else ()) | ({"hour"} if withheld[1] else set())
         return condition_vector(self.reals.keys[i].conditions, hidden)
 

@@ -48,7 +48,7 @@ class CycleGanConfig(UnpairedConfig):
     accumulate: Positive = 1  # batches per update
     flips: bool = True  # mirror crops by chance, where no class of X forbids it
     learning_rate: AboveZero = 4e-4  # of all networks, Adam
-    steady_share: Share = 0.5  # of the steps, before the rate falls evenly to nothing
+    decay_from: Share = 0.5  # of the steps; from there the rate falls evenly to nothing
     # The paper's 10 and 5 suit networks that start at random. Started as the identity they stayed
     # there: who moves first pays for the cycle before the other has learnt the way back. At 1 the
     # sky of a snowy street came, at 0.3 the snow on its ground.

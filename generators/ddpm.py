@@ -135,15 +135,15 @@ class Ddpm(Trained):
         """How these pictures, of one size, come out of noise."""
         from parhelion.generators._ddpm_draw import from_noise
 
-        return from_noise(self.config.sampler, self.config.calls, self.config.last_level)
+        return from_noise(self.config.sampler, self.config.calls, self.config.sigma_min)
 
     def mix(self) -> "MixAt":
         """By the settings of guidance and autoguidance."""
         from parhelion.generators._guidance import autoguided, between
 
         c = self.config
-        mix = between(c.guidance_levels, self.guided())
-        return autoguided(mix, c.autoguidance, c.autoguidance_levels)
+        mix = between(c.guidance_interval, self.guided())
+        return autoguided(mix, c.autoguidance, c.autoguidance_interval)
 
     def guided(self) -> "Mix":
         """By the setting `guidance`."""

@@ -62,7 +62,7 @@ class GanConfig(WholeImageConfig, GradientConfig):
     r1_every: Positive = 16  # steps between two penalties, each so many times as heavy
     mismatch_weight: Weight = 0.5  # of real pictures under another's y, in D's loss
     augment: tuple[Augmentation, ...] = ("colour", "translation", "cutout")  # before D
-    told_dropout: Share = 0.25  # pictures whose hour and physical numbers are withheld
+    condition_dropout: Share = 0.25  # pictures whose hour and physical numbers are withheld
     ema_decay: Share = 0.995  # of the averaged weights, which draw
 
     @model_validator(mode="after")

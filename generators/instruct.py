@@ -56,15 +56,15 @@ class InstructConfig(DdpmConfig):
     sure: Share = 0.6  # a wish that is read with less certainty is refused
 
     # Training
-    silence: Share = 0.05  # of crops of which nothing is told or shown
+    unconditional_share: Share = 0.05  # of crops of which nothing is told or shown
     words_dropout: Share = 0.05  # of crops whose conditions are not told
     picture_dropout: Share = 0.05  # of crops whose parent and layers are not shown
-    mean_log_level: float = 0.4  # high: where noise drowns the picture the edit is decided
+    log_sigma_mean: float = 0.4  # high: where noise drowns the picture the edit is decided
 
     # Drawing
     text_guidance: Guidance = 1.0  # s_T of equation 3
     image_guidance: Guidance = 1.0  # s_I; both 1 = none, and each further term one more call
-    guidance_levels: tuple[float, float] = (0.3, 80.0)  # below, they draw grain
+    guidance_interval: tuple[float, float] = (0.3, 80.0)  # below, they draw grain
     composes: bool = False  # also draws a weather at a time of day if it saw both, but apart
 
     drawing: ClassVar[frozenset[str]] = DdpmConfig.drawing | {
@@ -87,10 +87,10 @@ class InstructConfig(DdpmConfig):
                 f"text_guidance {self.text_guidance:g} wants crops without words, got words_dropout"
                 " 0: raise it, or give both guidances one value"
             )
-        if self.image_guidance != 1 and self.silence == 0:
+        if self.image_guidance != 1 and self.unconditional_share == 0:
             raise ValueError(
                 f"image_guidance {self.image_guidance:g} wants crops of which nothing is told, got "
-                "silence 0: raise it, or leave image_guidance at 1"
+                "unconditional_share 0: raise it, or leave image_guidance at 1"
             )
         return self
 

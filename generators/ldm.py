@@ -53,7 +53,7 @@ class LdmConfig(DdpmConfig):
 
     # Denoiser
     patch: Positive = 1  # latents are small already
-    mean_log_level: float = -0.4  # as Karras et al. 2024 (EDM2) train on latents
+    log_sigma_mean: float = -0.4  # as Karras et al. 2024 (EDM2) train on latents
 
     elsewhere: ClassVar[frozenset[str]] = DdpmConfig.elsewhere | {
         "autoencoder"

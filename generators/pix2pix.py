@@ -64,7 +64,7 @@ class Pix2PixConfig(GradientConfig):
     accumulate: Positive = 1  # batches per update
     learning_rate: AboveZero = 5e-4  # of G, Adam
     critic_learning_rate: AboveZero = 5e-4  # of D, Adam
-    steady_share: Share = 0.5  # of the steps, before both rates fall evenly to nothing
+    decay_from: Share = 0.5  # of the steps; from there both rates fall evenly to nothing
     adversarial_weight: Weight = 1.0
     mismatch_weight: Weight = 0.5  # of real crops under another's conditions, in D's loss
     feature_matching_weight: Weight = 5.0
@@ -75,7 +75,7 @@ class Pix2PixConfig(GradientConfig):
     diversity_every: Positive = 4  # steps between draws of a second picture
     augment: tuple[Augmentation, ...] = ("colour", "translation", "cutout")  # before D
     parent_dropout: Share = 0.25  # crops drawn without their parent, so that p(x | y) is learnt too
-    told_dropout: Share = 0.5  # crops whose hour, or physical numbers, are withheld
+    condition_dropout: Share = 0.5  # crops whose hour, or physical numbers, are withheld
     ema_decay: Share = 0.995  # of the averaged weights, which draw
     cache_mb: Positive = 512  # training frames kept in memory
 

@@ -131,7 +131,7 @@ class Repaint(OverDdpm):
         masks = np.stack([_mask(request) for request in requests])[:, None].astype(np.float32)
         mask = padded(torch.from_numpy(masks), network).to(known)
         levels, walk = (
-            sampling_levels(c.levels, smallest=c.last_level),
+            sampling_levels(c.levels, smallest=c.sigma_min),
             places(c.levels, c.jump, c.resamples),
         )
         return lambda denoise, fresh: repainted(denoise, known, mask, levels, walk, fresh)

@@ -55,7 +55,7 @@ class Sdedit(OverDdpm):
         from parhelion.generators._sampling import WAYS, steps_of
 
         c, start, clean = self.config, level_at(self.config.strength), parents(requests, network)
-        levels = sampling_levels(steps_of(c.sampler, c.calls), start, c.last_level)
+        levels = sampling_levels(steps_of(c.sampler, c.calls), start, c.sigma_min)
         return lambda denoise, fresh: WAYS[c.sampler](
             denoise, clean + start * fresh(), levels, fresh
         )

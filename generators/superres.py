@@ -134,7 +134,7 @@ class Superres(Ddpm):
         c, seen = self.config, self.whole_fit.seen
         device = next(network.parameters()).device
         small = small_pictures(requests, seen.channels).to(device)
-        return detailed(small, c.scale, seen.spread, c.sampler, c.calls, c.start, c.last_level)
+        return detailed(small, c.scale, seen.spread, c.sampler, c.calls, c.start, c.sigma_min)
 
     def bits_per_dimension(self, frames: Sequence[Frame], seed: int) -> tuple[float, Likelihood]:
         """Raises CannotHonour: likelihoods of other generators are not given a small picture."""

@@ -103,7 +103,7 @@ def test_an_untrained_refinement_adds_nothing_and_a_trained_one_sees_single_pixe
 
 def test_the_loss_is_equation_8() -> None:
     """An untrained D is linear: known squares, divided by what is expected of them."""
-    step = step_of(DIGITS, precision="fp32", silence=0.0)
+    step = step_of(DIGITS, precision="fp32", unconditional_share=0.0)
     crops = step.crops.batch(2, rng(3))
     found, level = step.losses(crops, torch.Generator().manual_seed(4))
     chance = torch.Generator().manual_seed(4)
@@ -275,7 +275,7 @@ def test_stopped_and_resumed_it_learns_the_same(stop_at: int, tmp_path: Path) ->
 def test_settings_of_drawing_do_not_make_another_fit() -> None:
     asked = TINY.model_copy(update={"guidance": 2.0, "calls": 9, "sampler": "heun"})
     assert Ddpm(asked)._fit_digest(DIGITS, 1) == Ddpm(TINY)._fit_digest(DIGITS, 1)
-    other = TINY.model_copy(update={"silence": 0.2})
+    other = TINY.model_copy(update={"unconditional_share": 0.2})
     assert Ddpm(other)._fit_digest(DIGITS, 1) != Ddpm(TINY)._fit_digest(DIGITS, 1)
 
 
@@ -283,15 +283,15 @@ def test_settings_that_cannot_be_are_refused() -> None:
     with pytest.raises(ValueError, match="width must be a multiple of 8, got 12"):
         DdpmConfig(width=12)
     with pytest.raises(
-        ValueError, match=r"guidance_levels must rise, from 0 or more, got 5 to 0\.3"
+        ValueError, match=r"guidance_interval must rise, from 0 or more, got 5 to 0\.3"
     ):
-        DdpmConfig(guidance_levels=(5.0, 0.3))
+        DdpmConfig(guidance_interval=(5.0, 0.3))
     with pytest.raises(ValueError, match="crop must be multiples of 8"):
         DdpmConfig(patch=2, multiples=(1, 2, 2), crop=(60, 128))
-    with pytest.raises(ValueError, match="which silence 0 never trains: raise silence"):
-        DdpmConfig(guidance=3, silence=0)
-    with pytest.raises(ValueError, match="got worse_at 1: set it between 0 and 1"):
-        DdpmConfig(autoguidance=2, worse_at=1)
+    with pytest.raises(ValueError, match="which unconditional_share 0 never trains: raise it"):
+        DdpmConfig(guidance=3, unconditional_share=0)
+    with pytest.raises(ValueError, match="wanted autoguidance_at within 0 and 1, got 1"):
+        DdpmConfig(autoguidance=2, autoguidance_at=1)
 
 
 def test_y_is_measured_by_every_weather_and_event_however_rare(tmp_path: Path) -> None:

@@ -67,9 +67,9 @@ def test_the_worse_network_is_the_average_of_earlier_steps(tmp_path: Path) -> No
     for step in range(TINY.steps // 2):
         early(step)
 
-    def network(worse_at: float) -> Denoiser:
-        config = TINY.model_copy(update={"worse_at": worse_at})
-        found: Denoiser = fitted(config, DIGITS, tmp_path / str(worse_at)).whole_fit.network
+    def network(autoguidance_at: float) -> Denoiser:
+        config = TINY.model_copy(update={"autoguidance_at": autoguidance_at})
+        found: Denoiser = fitted(config, DIGITS, tmp_path / str(autoguidance_at)).whole_fit.network
         assert found.worse is not None
         return found
 

@@ -306,8 +306,8 @@ def test_settings_of_reading_and_weighing_do_not_make_another_fit() -> None:
         InstructConfig(guidance=2.0)
     with pytest.raises(ValueError, match="got words_dropout 0: raise it"):
         InstructConfig(text_guidance=1.5, words_dropout=0)
-    with pytest.raises(ValueError, match="got silence 0: raise it"):
-        InstructConfig(image_guidance=1.5, text_guidance=1.5, silence=0)
+    with pytest.raises(ValueError, match="got unconditional_share 0: raise it"):
+        InstructConfig(image_guidance=1.5, text_guidance=1.5, unconditional_share=0)
     with pytest.raises(ValueError, match=r"forms and verbs of the grammar, got \['conjure'\]"):
         InstructConfig(held_out=("conjure",))
 

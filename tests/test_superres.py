@@ -374,9 +374,9 @@ def test_a_parent_keeps_its_conditions(part: Superres) -> None:
 def test_settings_that_cannot_be_are_refused() -> None:
     with pytest.raises(ValueError, match=r"crop must be multiples of scale = 4, got \(18, 18\)"):
         SuperresConfig(patch=1, multiples=(1, 1), crop=(18, 18))
-    with pytest.raises(ValueError, match="which silence 0 never trains: raise silence"):
+    with pytest.raises(ValueError, match="which unconditional_share 0 never trains: raise it"):
         SuperresConfig(guidance=2.0)
-    assert SuperresConfig(guidance=2.0, silence=0.1).calls == 5
+    assert SuperresConfig(guidance=2.0, unconditional_share=0.1).calls == 5
     odd = TrainingData(source=FrameList([make_frame(0, 46, 30, conditions=DAY)]))
     with pytest.raises(ValueError, match=r"multiples of 4 pixels .* got \(30, 46\): set `crop`"):
         step_of(odd, crop=None, multiples=(1, 1), patch=1)

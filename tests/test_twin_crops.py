@@ -27,7 +27,7 @@ def crops(data: TrainingData, **changes: object) -> TwinCrops:
         "uses_parent": True,
         "strangers": True,
         "parent_dropout": 0.0,
-        "told_dropout": 0.0,
+        "condition_dropout": 0.0,
         "cache_mb": 1,
     }
     return TwinCrops(data, **{**settings, **changes})  # type: ignore[arg-type]
