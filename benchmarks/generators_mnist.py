@@ -42,7 +42,7 @@ from parhelion.pipeline.threads import one_thread
 
 ROOT = Path(__file__).parent.parent
 WORK = ROOT / "runs" / "generators_mnist"
-PICTURE = ROOT / "docs" / "generators_mnist.png"
+DOCS = ROOT / "docs"
 
 # Settings of each model, and its bar in percent. Trials were judged by test digits in part: `pca`'s
 # sizes of code (its default stayed), `vae`'s prior (three looks), `gan`'s number of steps (two),
@@ -226,7 +226,7 @@ def model_figures(name: str, seeds: Sequence[int]) -> tuple[Figures, NDArray[np.
     return figures | likelihood_figures(name, part), grey
 
 
-def sheet(sets: dict[str, NDArray[np.uint8]]) -> None:
+def sheet(path: Path, sets: dict[str, NDArray[np.uint8]]) -> None:
     """Real digits and then those of each model, a column for every class."""
     rows: list[list[Image]] = []
     for name, grey in sets.items():
@@ -234,7 +234,7 @@ def sheet(sets: dict[str, NDArray[np.uint8]]) -> None:
             shown = [name_tile(name if r == 0 else "")]
             shown += [_enlarged(picture) for picture in grey[r * CLASSES : (r + 1) * CLASSES]]
             rows.append(shown)
-    write_grid(PICTURE, ("", *map(str, range(CLASSES))), rows)
+    write_grid(path, ("", *map(str, range(CLASSES))), rows)
 
 
 def name_tile(name: str) -> Image:
@@ -274,8 +274,8 @@ def main() -> int:
     for name in given.models.split(","):
         found, sets[name] = model_figures(name, seeds)
         figures |= found
-    if set(SETTINGS) <= set(sets):
-        sheet(sets)
+    some = "" if set(SETTINGS) <= set(sets) else f"_{given.models.replace(',', '_')}"
+    sheet(DOCS / f"generators_mnist{some}.png", sets)
     return report("generators_mnist", figures, given.quick, ("numpy", "torch"))
 
 
