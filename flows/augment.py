@@ -66,7 +66,7 @@ def augment(config: RunConfig, folder: str, workers: int = 2, until: str = "repo
 
 @flow(name="augment", flow_run_name="{config.name}", validate_parameters=True)
 def _augment(config: RunConfig, folder: str, workers: int, until: str) -> run.Outcome:
-    with SpawnPool(workers) as pool, StageBars() as bars:
+    with StageBars() as bars, SpawnPool(workers, bars) as pool:
         return run.augment(
             config, Path(folder), executor=PrefectExecutor(pool), progress=bars, until=until
         )

@@ -14,6 +14,7 @@ from parhelion.pipeline.downstream import run_arm
 from parhelion.pipeline.downstream_scores import evaluate
 from parhelion.pipeline.engine import ChunkResult, Spec, Stage, as_folder, as_json
 from parhelion.pipeline.packages import BYTE_PACKAGES
+from parhelion.pipeline.progress import told_in
 from parhelion.pipeline.receipts import Chunk, Receipt
 from parhelion.pipeline.seeds import rng
 from parhelion.pipeline.segmentation import Segmenter, SegmenterSettings, labelled
@@ -108,7 +109,8 @@ def arm_chunk(spec: Spec, chunk: Chunk) -> ChunkResult:
     """Work of a chunk: one model, trained on its frames alone."""
     frames = _chosen(spec, chunk.folder)
     settings = SegmenterSettings(**spec["settings"])
-    segmenter = run_arm({"source": (frames, 1.0)}, settings, spec["seed"], chunk.workdir)
+    told, place = {"source": (frames, 1.0)}, chunk.workdir
+    segmenter = run_arm(told, settings, spec["seed"], place, told_in(place))
     return ChunkResult(write=as_folder(segmenter.save))
 
 

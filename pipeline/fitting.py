@@ -6,11 +6,18 @@ from pathlib import Path
 from typing import Any
 
 from parhelion.pipeline import parts
-from parhelion.pipeline.contracts import FitReport, Generator, RestsOnFiles, TrainingData
+from parhelion.pipeline.contracts import (
+    FitReport,
+    Generator,
+    RestsOnFiles,
+    TrainingData,
+    silent,
+)
 from parhelion.pipeline.engine import ChunkResult, Spec, Stage, as_folder
 from parhelion.pipeline.files import write_json
 from parhelion.pipeline.packages import BYTE_PACKAGES
-from parhelion.pipeline.processes import launch
+from parhelion.pipeline.processes import launch, writes
+from parhelion.pipeline.progress import told_in
 from parhelion.pipeline.receipts import Chunk
 from parhelion.pipeline.run_config import DrawConfig
 from parhelion.pipeline.seeds import seed_of
@@ -87,7 +94,8 @@ def fit_here(spec: Spec, run_folder: Path, workdir: Path) -> tuple[Generator, Fi
         target=_training(spec["target"], run_folder) if spec["target"] else None,
         test_groups=frozenset(spec["test_groups"]),
     )
-    return generator, generator.fit(data, workdir, spec["seed"])
+    progress = told_in(workdir) if writes() else silent
+    return generator, generator.fit(data, workdir, spec["seed"], progress)
 
 
 def save_fitted(generator: Generator, report: FitReport, folder: Path) -> None:

@@ -16,6 +16,7 @@ from parhelion.pipeline.gate import Gate, GateConfig, assemble, fit_fold
 from parhelion.pipeline.gate_measure import gate_rates
 from parhelion.pipeline.label_gate import assemble_labels, fit_label_fold
 from parhelion.pipeline.packages import BYTE_PACKAGES
+from parhelion.pipeline.progress import told_in
 from parhelion.pipeline.receipts import Chunk, Receipt
 from parhelion.pipeline.scene_class import SceneClass
 from parhelion.pipeline.seeds import seed_of
@@ -125,8 +126,11 @@ def _inputs(spec: Spec, chunk: Chunk) -> tuple[StoredFrames, StoredFrames, GateC
 def fold_chunk(spec: Spec, chunk: Chunk) -> ChunkResult:
     """Work of a chunk: the oracle that never sees one fold of the groups."""
     source, reference, config, whole = _inputs(spec, chunk)
-    fit = fit_label_fold if whole else fit_fold
-    oracle = fit(spec["fold"], source, reference, config, chunk.workdir, spec["seed"])
+    fold, place, seed = spec["fold"], chunk.workdir, spec["seed"]
+    if whole:
+        reader = fit_label_fold(fold, source, reference, config, place, seed)
+        return ChunkResult(write=as_folder(reader.save))
+    oracle = fit_fold(fold, source, reference, config, place, seed, told_in(place))
     return ChunkResult(write=as_folder(oracle.save))
 
 

@@ -24,6 +24,7 @@ from parhelion.pipeline.overview import (
     ingest_tables,
 )
 from parhelion.pipeline.packages import BYTE_PACKAGES
+from parhelion.pipeline.progress import StageProgress
 from parhelion.pipeline.provenance import version_of
 from parhelion.pipeline.quarantine_table import write_quarantine
 from parhelion.pipeline.readiness import NotReady as NotReady
@@ -34,7 +35,7 @@ from parhelion.pipeline.run_folder import RunFolder
 from parhelion.pipeline.run_lock import run_lock
 from parhelion.pipeline.scoring import Distances
 from parhelion.pipeline.seeds import digest
-from parhelion.pipeline.session import Session, StageProgress
+from parhelion.pipeline.session import Session
 from parhelion.pipeline.steps import Until
 
 MODULES = ("parhelion.pipeline.run",)

@@ -1,14 +1,13 @@
 """A run in progress: its settings, its folder, who does the work and who watches."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from parhelion.pipeline.engine import CHUNK_FILE, Executor, Spec, Stage, chunks_of, run_chunks
+from parhelion.pipeline.progress import StageProgress
 from parhelion.pipeline.receipts import Chunk, Receipt
 from parhelion.pipeline.run_config import RunConfig
 from parhelion.pipeline.run_folder import RunFolder
-
-StageProgress = Callable[[str, int, int], None]  # (stage, chunks done, chunks in all)
 
 
 @dataclass(frozen=True)

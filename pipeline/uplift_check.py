@@ -24,6 +24,7 @@ from parhelion.pipeline.downstream_labels import (
 from parhelion.pipeline.downstream_scores import CellCounts, evaluate
 from parhelion.pipeline.engine import ChunkResult, Spec, Stage, as_folder, as_json
 from parhelion.pipeline.packages import BYTE_PACKAGES
+from parhelion.pipeline.progress import told_in
 from parhelion.pipeline.receipts import Chunk, Receipt
 from parhelion.pipeline.seeds import seed_of
 from parhelion.pipeline.segmentation import (
@@ -125,7 +126,8 @@ def arm_chunk(spec: Spec, chunk: Chunk) -> ChunkResult:
         return ChunkResult(write=as_folder(run_label_arm(sets, by_label, spec["seed"]).save))
     settings = SegmenterSettings(**spec["settings"])
     told = {name: (frames.where(labelled), share) for name, (frames, share) in sets.items()}
-    segmenter = run_arm(told, settings, spec["seed"], chunk.workdir)
+    progress = told_in(chunk.workdir)
+    segmenter = run_arm(told, settings, spec["seed"], chunk.workdir, progress)
     return ChunkResult(write=as_folder(segmenter.save))
 
 

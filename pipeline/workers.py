@@ -4,20 +4,21 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed, wait
 from concurrent.futures.process import BrokenProcessPool
 from types import TracebackType
 from typing import Self
 
 from parhelion.pipeline.engine import run_chunk
+from parhelion.pipeline.progress import StageProgress, steps_told, unwatched
 from parhelion.pipeline.receipts import Chunk, Receipt
 from parhelion.pipeline.threads import one_thread_children
 
 # Workers are replaced after so many chunks: mitsuba 3.7.1 keeps about 10 MB of every scene that it
 # has loaded, and memory shall not grow with the number of frames.
 CHUNKS_PER_WORKER = 12
-LOOK_S = 2.0  # between looks after the thread that manages a pool
+LOOK_S = 2.0  # between looks after the thread that manages a pool, and at a chunk's steps
 RESTARTS = 3  # a worker that dies alone (out of memory, killed) does not end the run
 
 
@@ -32,13 +33,14 @@ class SpawnPool:
     """Chunks in spawned processes, one thread each; `with SpawnPool(2) as pool`.
 
     Workers serve all stages and live for some chunks, so that models that they cache are loaded
-    once, and torch only where a chunk imports it.
+    once, and torch only where a chunk imports it. `progress` is told the steps of those that tell
+    theirs.
     """
 
-    def __init__(self, workers: int) -> None:
+    def __init__(self, workers: int, progress: StageProgress = unwatched) -> None:
         if workers < 1:
             raise ValueError(f"a pool has at least one worker, got {workers}")
-        self.workers = workers
+        self.workers, self.progress = workers, progress
         self._pool: ProcessPoolExecutor | None = None
         self._given = 0  # chunks given to the pool at hand
         self._lock = threading.Lock()
@@ -87,12 +89,24 @@ class SpawnPool:
         for attempt in range(RESTARTS + 1):
             pool, manager, future = self._submitted(chunk)
             try:
-                return _result(manager, future)
+                return _result(manager, future, self._watched(chunk))
             except BrokenProcessPool:
                 if attempt == RESTARTS or self._closed:
                     raise
                 self._drop(pool)
         raise AssertionError("the last attempt returns or raises")
+
+    def _watched(self, chunk: Chunk) -> Callable[[bool], None]:
+        """What looks at the steps of a chunk, for the last time when it is done."""
+        name, told = f"{chunk.stage} {int(chunk.key) + 1}", (0, 0)
+
+        def look(done: bool) -> None:
+            nonlocal told
+            told = steps_told(chunk.workdir) or told
+            if told[1]:
+                self.progress(name, told[1] if done else told[0], told[1])
+
+        return look
 
     def _submitted(
         self, chunk: Chunk
@@ -135,7 +149,9 @@ class SpawnPool:
                 broken.shutdown(wait=True, cancel_futures=True)
 
 
-def _result(manager: threading.Thread | None, future: Future[Receipt]) -> Receipt:
+def _result(
+    manager: threading.Thread | None, future: Future[Receipt], look: Callable[[bool], None]
+) -> Receipt:
     """The chunk's receipt. Raises BrokenProcessPool, or what the chunk raised.
 
     Measured on Python 3.11.7: where a worker is killed while a chunk is on its way to it, the
@@ -145,7 +161,10 @@ def _result(manager: threading.Thread | None, future: Future[Receipt]) -> Receip
         gone = manager is not None and not manager.is_alive()
         done, _ = wait([future], timeout=0 if gone else LOOK_S)
         if done:
-            return future.result()
+            receipt = future.result()
+            look(True)
+            return receipt
+        look(False)
         if gone:
             raise BrokenProcessPool("the pool's manager ended before the chunk did")
 

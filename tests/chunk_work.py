@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 from conftest import make_frame
@@ -10,6 +11,7 @@ from conftest import make_frame
 from parhelion.pipeline.bad_frame import Reason
 from parhelion.pipeline.engine import ChunkResult, as_folder, as_json
 from parhelion.pipeline.files import append_line, write_text
+from parhelion.pipeline.progress import told_in
 from parhelion.pipeline.quarantine import QuarantineRow
 from parhelion.pipeline.shards import as_table
 
@@ -89,6 +91,15 @@ def surroundings(spec, chunk):
     threads = sorted({pool["num_threads"] for pool in threadpool_info()})
     told = {"cv2": cv2.getNumThreads(), "omp": os.environ["OMP_NUM_THREADS"], "blas": threads}
     return ChunkResult(write=as_json({**told, "torch": "torch" in sys.modules}))
+
+
+def tell(spec, chunk):
+    """Tells three steps of ten, and goes on once somebody has seen it, or after a minute."""
+    told_in(chunk.workdir)(3, 10)
+    until = time.monotonic() + 60
+    while not (chunk.folder / "seen").exists() and time.monotonic() < until:
+        time.sleep(0.01)
+    return ChunkResult(write=as_json({}))
 
 
 def wait_for_ever(spec, chunk):

@@ -126,10 +126,10 @@ def test_a_chunk_whose_pool_ended_silently_is_given_out_again() -> None:
     gone.start()
     gone.join()
     with pytest.raises(BrokenProcessPool, match="manager ended before the chunk did"):
-        workers._result(gone, Future())
+        workers._result(gone, Future(), lambda done: None)
     answered: Future[Any] = Future()
     answered.set_result("receipt")
-    assert workers._result(gone, answered) == "receipt"
+    assert workers._result(gone, answered, lambda done: None) == "receipt"
 
 
 def test_a_broken_pool_is_shut_down_once_however_many_threads_find_it_broken() -> None:
