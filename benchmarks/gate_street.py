@@ -13,7 +13,8 @@ from _figures import Figure, arguments, report
 from _street_sets import Scenes, rendered
 from scipy import stats
 
-from parhelion.pipeline.gate import GateConfig, fit_gate
+from parhelion.pipeline.folded_gate import GateConfig
+from parhelion.pipeline.gate import fit_gate
 from parhelion.pipeline.gate_measure import gate_rates
 from parhelion.pipeline.gate_rates import GateRates
 from parhelion.pipeline.threads import one_thread

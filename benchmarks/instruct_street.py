@@ -30,8 +30,9 @@ from parhelion.generators._wishes import Wish
 from parhelion.generators.instruct import Instruct, InstructConfig
 from parhelion.pipeline.conditions import Conditions, Weather
 from parhelion.pipeline.contracts import TrainingData
+from parhelion.pipeline.folded_gate import GateConfig
 from parhelion.pipeline.frame import Frame, Image
-from parhelion.pipeline.gate import Gate, GateConfig, fit_gate
+from parhelion.pipeline.gate import Gate, fit_gate
 from parhelion.pipeline.jackknife import jackknife_interval
 from parhelion.pipeline.seeds import digest
 from parhelion.pipeline.shards import StoredFrames

@@ -11,7 +11,7 @@ from parhelion.pipeline.budget import BudgetConfig
 from parhelion.pipeline.classification import ReaderSettings
 from parhelion.pipeline.conditions import TimeOfDay, Weather
 from parhelion.pipeline.downstream import DownstreamConfig
-from parhelion.pipeline.gate import GateConfig
+from parhelion.pipeline.folded_gate import GateConfig
 from parhelion.pipeline.plan import PlanConfig
 from parhelion.pipeline.run_config import DrawConfig, Role, RunConfig, SourceConfig
 from parhelion.pipeline.segmentation import SegmenterSettings

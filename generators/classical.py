@@ -5,23 +5,18 @@ jittered sunny frame is still a sunny frame; only the presets with weather may c
 snow, as albumentations paints them: without depth, and with no physics to record.
 """
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from parhelion.generators import _classical_geometry as geometry
+from parhelion.generators._by_rule import ByRule
 from parhelion.pipeline.conditions import Conditions, TimeOfDay, Weather
 from parhelion.pipeline.contracts import (
     CannotHonour,
-    FitReport,
     FrameKey,
     PartConfig,
-    Progress,
     Request,
-    TrainingData,
-    silent,
 )
 from parhelion.pipeline.descent import descend, generator_step
 from parhelion.pipeline.frame import Frame, Image
@@ -43,17 +38,14 @@ class ClassicalConfig(PartConfig):
     mirror: bool = True  # half of the frames, where labels survive it
 
 
-class Classical:
+class Classical(ByRule):
     """Colours, geometry and painted weather by albumentations, all layers moved together."""
 
     VERSION: ClassVar[str] = "1"
     Config: ClassVar[type[PartConfig]] = ClassicalConfig
-    needs_fit: ClassVar[bool] = False
+    config: ClassicalConfig
     models: str = "p(x | y, parent)"
     needs: frozenset[str] = frozenset()
-
-    def __init__(self, config: ClassicalConfig) -> None:
-        self.config = config
 
     def refusal(self, conditions: Conditions, parent: FrameKey | None = None) -> str | None:
         """Light and event are the parent's; so is the weather, but for what the preset paints."""
@@ -73,30 +65,8 @@ class Classical:
         keeps = asked.weather in (Weather.UNKNOWN, has.weather)
         return None if keeps else self._unpaintable(asked, has)
 
-    def unready(self) -> str | None:
-        """Needs nothing but its packages."""
-        return None
-
-    def fit(
-        self, data: TrainingData, workdir: Path, seed: int, progress: Progress = silent
-    ) -> FitReport:
-        """Learns nothing: the policy is fixed."""
-        return FitReport(steps=0, groups_digest=data.groups_digest)
-
-    def generate(self, requests: Sequence[Request]) -> Iterator[Frame]:
-        """One frame per request, in order. Raises CannotHonour."""
-        for request in requests:
-            yield self._draw(request)
-
-    def save(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "config.json").write_text(self.config.model_dump_json(indent=2) + "\n")
-
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        return cls(ClassicalConfig.model_validate_json((folder / "config.json").read_text()))
-
-    def _draw(self, request: Request) -> Frame:
+    def draw(self, request: Request) -> Frame:
+        """Raises CannotHonour."""
         parent, paints = self._honourable(request)
         move = self._move(request, parent)
         moved = geometry.moved(parent, move)

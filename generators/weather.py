@@ -6,15 +6,14 @@ hour; the physics is drawn per request, unless the request states it, and record
 """
 
 import math
-from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
 from parhelion.generators import _weather_refusals as refusals
+from parhelion.generators._by_rule import ByRule
 from parhelion.generators._linear_light import Linear, Mask, exposure_gain, to_linear, to_srgb
 from parhelion.generators._surface import Surface, distance_m
 from parhelion.generators._weather_fog import Fog, fogged, transmission
@@ -25,13 +24,9 @@ from parhelion.pipeline.conditions import Conditions, TimeOfDay
 from parhelion.pipeline.conditions import Weather as WeatherName
 from parhelion.pipeline.contracts import (
     CannotHonour,
-    FitReport,
     FrameKey,
     PartConfig,
-    Progress,
     Request,
-    TrainingData,
-    silent,
 )
 from parhelion.pipeline.descent import descend, generator_step, require_layers
 from parhelion.pipeline.frame import Annotation, Frame, Image, with_ignored
@@ -57,16 +52,13 @@ class WeatherConfig(PartConfig):
     unknown_depth_at_most: Annotated[float, Field(ge=0, le=1)] = 0.2  # share of nan pixels
 
 
-class Weather:
+class Weather(ByRule):
     """Fog, rain, snow, clouds and night by physics, on dry day frames."""
 
     VERSION: ClassVar[str] = "2"
     Config: ClassVar[type[PartConfig]] = WeatherConfig
-    needs_fit: ClassVar[bool] = False
+    config: WeatherConfig
     models: str = "p(x | y, parent)"
-
-    def __init__(self, config: WeatherConfig) -> None:
-        self.config = config
 
     @property
     def needs(self) -> frozenset[str]:
@@ -91,30 +83,8 @@ class Weather:
             reason = refusals.undoing(conditions, has)
         return reason
 
-    def unready(self) -> str | None:
-        """Needs nothing: physics is known."""
-        return None
-
-    def fit(
-        self, data: TrainingData, workdir: Path, seed: int, progress: Progress = silent
-    ) -> FitReport:
-        """Learns nothing: physics is known."""
-        return FitReport(steps=0, groups_digest=data.groups_digest)
-
-    def generate(self, requests: Sequence[Request]) -> Iterator[Frame]:
-        """One frame per request, in order. Raises CannotHonour."""
-        for request in requests:
-            yield self._draw(request)
-
-    def save(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "config.json").write_text(self.config.model_dump_json(indent=2) + "\n")
-
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        return cls(WeatherConfig.model_validate_json((folder / "config.json").read_text()))
-
-    def _draw(self, request: Request) -> Frame:
+    def draw(self, request: Request) -> Frame:
+        """Raises CannotHonour."""
         parent, y = self._honourable(request)
         c = request.conditions
         hour, time = hour_of(c, parent.conditions, rng(request.seed, "weather", "hour"))

@@ -12,7 +12,8 @@ from parhelion.pipeline.classification import labelled as has_image_label
 from parhelion.pipeline.classification import of_images, vocabularies
 from parhelion.pipeline.contracts import FrameKey, FrameSet
 from parhelion.pipeline.engine import ChunkResult, Spec, Stage, as_folder
-from parhelion.pipeline.gate import Gate, GateConfig, assemble, fit_fold
+from parhelion.pipeline.folded_gate import GateConfig, fold_folder
+from parhelion.pipeline.gate import Gate, assemble, fit_fold
 from parhelion.pipeline.gate_measure import gate_rates
 from parhelion.pipeline.label_gate import assemble_labels, fit_label_fold
 from parhelion.pipeline.packages import BYTE_PACKAGES
@@ -138,7 +139,7 @@ def calibrate_chunk(spec: Spec, chunk: Chunk) -> ChunkResult:
     """Work of the chunk: the whole gate."""
     source, reference, config, whole = _inputs(spec, chunk)
     for fold, file in enumerate(spec["oracles"]):
-        place = chunk.workdir / f"fold-{fold}"
+        place = fold_folder(chunk.workdir, fold)
         shutil.copytree(chunk.folder / file, place, dirs_exist_ok=True)
     if whole:
         by_label = assemble_labels(source, reference, config, chunk.workdir, spec["seed"])

@@ -3,8 +3,9 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
+from parhelion.pipeline.folded_gate import Verdict
 from parhelion.pipeline.frame import Frame
-from parhelion.pipeline.gate import Gate, Verdict
+from parhelion.pipeline.gate import Gate
 from parhelion.pipeline.gate_rates import GateRates, Rate
 from parhelion.pipeline.planted_faults import Fault, plant
 from parhelion.pipeline.seeds import rng

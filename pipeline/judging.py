@@ -10,7 +10,6 @@ from parhelion.pipeline.drawing import counted
 from parhelion.pipeline.engine import ChunkResult, Spec, Stage
 from parhelion.pipeline.frame import Frame
 from parhelion.pipeline.gate import Gate
-from parhelion.pipeline.label_gate import STATE as LABEL_STATE
 from parhelion.pipeline.label_gate import LabelGate
 from parhelion.pipeline.packages import BYTE_PACKAGES
 from parhelion.pipeline.quarantine import QuarantineRow
@@ -49,7 +48,7 @@ def judge_specs(
 @lru_cache(maxsize=1)
 def gate_of(folder: Path, sha256: str) -> Gate | LabelGate:
     """The fitted gate, kept by its worker; the hash tells one that was fitted anew."""
-    return LabelGate.load(folder) if (folder / LABEL_STATE).is_file() else Gate.load(folder)
+    return LabelGate.load(folder) if (folder / LabelGate.STATE).is_file() else Gate.load(folder)
 
 
 def judge_chunk(spec: Spec, chunk: Chunk) -> ChunkResult:

@@ -20,24 +20,25 @@ import numpy as np
 
 from parhelion.pipeline.classification import Reader, fit_reader, labelled, vocabularies
 from parhelion.pipeline.contracts import FrameSet
-from parhelion.pipeline.files import model_from, write_json
-from parhelion.pipeline.frame import Frame, ImageLabel
-from parhelion.pipeline.gate import (
+from parhelion.pipeline.folded_gate import (
     MOST_CALIBRATING,
+    FoldedGate,
     GateConfig,
     GateState,
+    Oracle,
     Verdict,
     evenly_spread,
+    fold_folder,
+    training_mix,
     verdict_of,
 )
+from parhelion.pipeline.frame import Frame, ImageLabel
 from parhelion.pipeline.gate_calibration import CellThreshold, conformal_threshold
-from parhelion.pipeline.gate_folds import fold_groups, without_fold
+from parhelion.pipeline.gate_folds import fold_groups
 from parhelion.pipeline.gate_rates import GateRates, Rate
 from parhelion.pipeline.planted_faults import Fault
 from parhelion.pipeline.provenance import GateRecord
 from parhelion.pipeline.seeds import rng, seed_of
-
-STATE = "label_gate.json"
 
 
 class TrueLabel(NamedTuple):
@@ -50,7 +51,7 @@ class TrueLabel(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class LabelGate:
+class LabelGate(FoldedGate[Reader]):
     """A fitted gate of image-level classes."""
 
     SCORE: ClassVar[str] = "the probability of the frame's own class"
@@ -58,9 +59,8 @@ class LabelGate:
         "Labels are classes of whole images here: the share is of true frames of the groups that "
         "are drawn from, or of reference groups with more than that share of frames refused."
     )
-
-    state: GateState
-    oracles: tuple[Reader, ...]  # oracles[f] never saw the groups of fold f
+    STATE: ClassVar[str] = "label_gate.json"
+    ORACLE: ClassVar[type[Oracle]] = Reader
 
     def judge(self, frame: Frame, parent: Frame | None = None) -> Verdict:
         """Whether the class of `frame` is still true. `parent` serves where uncalibrated."""
@@ -68,53 +68,22 @@ class LabelGate:
         if read is None:
             return verdict_of(frame, GateRecord(verdict="uncalibrated"), "")
         own, likeliest = read
-        cell = self.threshold(frame.conditions.cell)
-        least, why = self._least(cell, parent)
-        accepted = own >= least
-        calibrated = cell is not None and cell.contrast is not None
-        c = self.state.config
-        record = GateRecord(
-            verdict=("accepted" if calibrated else "uncalibrated") if accepted else "rejected",
-            scores=(("own class", own), ("agreement", float(likeliest == _name(frame)))),
-            thresholds=(
-                ("own class", least),
-                ("false_reject", cell.level if cell and cell.level is not None else c.false_reject),
-                ("true_frames", float(cell.frames if cell else 0)),
-                ("true_groups", float(cell.groups if cell else 0)),
-            ),
-        )
+        least, why = self._least(self.threshold(frame.conditions.cell), parent)
+        scores = (("own class", own), ("agreement", float(likeliest == _name(frame))))
+        record = self.record(frame, least, scores)
         reason = (
             f"probability {own:.3f} of its class {_name(frame)} is below {least:.3f}, {why}: "
             f"it looks like {likeliest}"
         )
-        return verdict_of(frame, record, "" if accepted else reason)
+        return verdict_of(frame, record, "" if own >= least else reason)
 
     def read(self, frame: Frame) -> tuple[float, str] | None:
         """(probability of the own class, the likeliest class); None where nothing can be read."""
-        oracle = self.oracles[self.state.folds.of(frame.group_id)]
+        oracle = self.oracle_of(frame)
         if frame.label is None or frame.label.vocabulary != oracle.vocabulary:
             return None
         p = oracle.probabilities(frame.image)
         return float(p[frame.label.index]), oracle.vocabulary[int(p.argmax())]
-
-    def threshold(self, cell: str) -> CellThreshold | None:
-        """What is asked under these conditions; None where no true frame was ever seen."""
-        return next((t for t in self.state.thresholds if t.cell == cell), None)
-
-    def save(self, folder: Path) -> None:
-        """The networks, then the JSON that says the gate is whole."""
-        for f, oracle in enumerate(self.oracles):
-            oracle.save(folder / f"fold-{f}")
-        write_json(folder / STATE, self.state)
-
-    @classmethod
-    def load(cls, folder: Path) -> "LabelGate":
-        """Raises FileNotFoundError where no whole gate lies in `folder`."""
-        state = model_from(folder / STATE, GateState)
-        if not isinstance(state, GateState):
-            raise FileNotFoundError(f"wanted a saved gate ({STATE} and fold-*/) in {folder}")
-        folds = range(state.config.folds)
-        return cls(state, tuple(Reader.load(folder / f"fold-{f}") for f in folds))
 
     def _least(self, cell: CellThreshold | None, parent: Frame | None) -> tuple[float, str]:
         """The least probability that passes, and whose measure that is."""
@@ -133,12 +102,10 @@ def fit_label_fold(
 ) -> Reader:
     """The oracle that never sees the groups of `fold`. Raises ValueError as `fold_groups` does."""
     folds = fold_groups(source, reference, config.folds, seed)
-    shares = (1 - config.reference_share, config.reference_share)
-    sets = [without_fold(frames, folds, fold) for frames in (source, reference)]
-    mix = [(frames, share) for frames, share in zip(sets, shares, strict=True) if len(frames)]
+    mix = training_mix(source, reference, folds, fold, config)
     words = vocabularies([*source.keys, *reference.keys])
     oracle = fit_reader(mix, words[0], config.label_oracle, seed_of("gate.fold", seed, fold))
-    oracle.save(workdir / f"fold-{fold}")
+    oracle.save(fold_folder(workdir, fold))
     return oracle
 
 
@@ -146,7 +113,7 @@ def assemble_labels(
     source: FrameSet, reference: FrameSet, config: GateConfig, workdir: Path, seed: int
 ) -> LabelGate:
     """The gate from its fitted folds: true frames are read, thresholds set, faults tried."""
-    oracles = tuple(Reader.load(workdir / f"fold-{f}") for f in range(config.folds))
+    oracles = LabelGate.loaded_oracles(workdir, config.folds)
     folds = fold_groups(source, reference, config.folds, seed)
     gate = LabelGate(GateState(config=config, folds=folds, thresholds=()), oracles)
     seen = [

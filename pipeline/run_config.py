@@ -13,7 +13,7 @@ from parhelion.pipeline.budget import BudgetConfig
 from parhelion.pipeline.contracts import PartConfig
 from parhelion.pipeline.downstream import DownstreamConfig
 from parhelion.pipeline.features import INCEPTION
-from parhelion.pipeline.gate import GateConfig
+from parhelion.pipeline.folded_gate import GateConfig
 from parhelion.pipeline.integrity_limits import IntegrityLimits
 from parhelion.pipeline.plan import PlanConfig
 from parhelion.pipeline.pretrained import MOBILENET

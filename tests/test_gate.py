@@ -11,8 +11,9 @@ from test_segmentation import TINY
 from toy_streets import DAY, FOG, toy_street
 
 from parhelion.pipeline.conditions import Conditions, Weather
+from parhelion.pipeline.folded_gate import GateConfig
 from parhelion.pipeline.frame_list import FrameList
-from parhelion.pipeline.gate import Gate, GateConfig, assemble, fit_fold, fit_gate
+from parhelion.pipeline.gate import Gate, assemble, fit_fold, fit_gate
 from parhelion.pipeline.gate_calibration import (
     CellThreshold,
     TrueFrame,

@@ -8,9 +8,9 @@ import pytest
 from digit_frames import WORDS, digit_frame, digit_frames, label
 
 from parhelion.pipeline.classification import Reader, ReaderSettings, fit_reader, of_images
+from parhelion.pipeline.folded_gate import GateConfig
 from parhelion.pipeline.frame import ImageLabel
 from parhelion.pipeline.frame_list import FrameList, key_of
-from parhelion.pipeline.gate import GateConfig
 from parhelion.pipeline.gate_fitting import lacking
 from parhelion.pipeline.label_gate import (
     LabelGate,
