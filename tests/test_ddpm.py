@@ -9,6 +9,7 @@ import pytest
 import torch
 from conftest import make_frame
 from digit_frames import WORDS, digit_frame, digit_frames, label
+from stopped_training import stopped
 from tiny_ddpm import CROPS, DAY, DIGITS, STREETS, TINY, fitted, step_of
 from torch import Tensor
 
@@ -27,7 +28,6 @@ from parhelion.pipeline.frame import Annotation, Frame, ImageLabel
 from parhelion.pipeline.frame_list import FrameList
 from parhelion.pipeline.scene_class import SceneClass
 from parhelion.pipeline.seeds import rng
-from parhelion.pipeline.training import torch_threads, train
 
 
 @pytest.fixture(scope="module")
@@ -258,16 +258,7 @@ def test_half_precision_draws_the_same_pictures_a_little_less_exactly(streets: D
 @pytest.mark.parametrize("stop_at", [1, 2, 3])
 def test_stopped_and_resumed_it_learns_the_same(stop_at: int, tmp_path: Path) -> None:
     whole = Ddpm(TINY).fit(STREETS, tmp_path / "whole", seed=2)
-    with torch_threads(TINY.threads):
-        step = DdpmStep(TINY, STREETS, 2, torch.device("cpu"))
-        train(
-            step.state(),
-            step,
-            steps=stop_at,
-            folder=tmp_path / "halves",
-            digest=Ddpm(TINY)._fit_digest(STREETS, 2),
-            checkpoint_every=1,
-        )
+    stopped(Ddpm(TINY), STREETS, 2, tmp_path / "halves", stop_at)
     halves = Ddpm(TINY).fit(STREETS, tmp_path / "halves", seed=2)
     assert whole.checkpoint_sha256 == halves.checkpoint_sha256
 

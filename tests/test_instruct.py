@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import make_frame
+from stopped_training import stopped
 from tiny_instruct import (
     DATA,
     DAY,
@@ -32,7 +33,6 @@ from parhelion.pipeline.contracts import CannotHonour, CannotLearn, Request, Tra
 from parhelion.pipeline.frame import Frame
 from parhelion.pipeline.frame_list import FrameList, key_of
 from parhelion.pipeline.seeds import rng
-from parhelion.pipeline.training import torch_threads, train
 
 
 @pytest.fixture(scope="module")
@@ -265,16 +265,7 @@ def test_without_twins_there_is_nothing_to_learn(tmp_path: Path) -> None:
 @pytest.mark.parametrize("stop_at", [1, 2, 3])
 def test_stopped_in_either_stage_it_learns_the_same(stop_at: int, tmp_path: Path) -> None:
     whole = Instruct(TINY).fit(DATA, tmp_path / "whole", seed=2)
-    with torch_threads(TINY.threads):
-        step = InstructStep(TINY, DATA, 2, torch.device("cpu"))
-        train(
-            step.state(),
-            step,
-            steps=stop_at,
-            folder=tmp_path / "halves",
-            digest=Instruct(TINY)._fit_digest(DATA, 2),
-            checkpoint_every=1,
-        )
+    stopped(Instruct(TINY), DATA, 2, tmp_path / "halves", stop_at)
     halves = Instruct(TINY).fit(DATA, tmp_path / "halves", seed=2)
     assert whole.checkpoint_sha256 == halves.checkpoint_sha256
 

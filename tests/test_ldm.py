@@ -12,6 +12,7 @@ import pytest
 import torch
 from conftest import make_frame
 from digit_frames import digit_frames
+from stopped_training import stopped
 from torch import Tensor
 from torch.distributions import Normal, kl_divergence
 
@@ -27,7 +28,7 @@ from parhelion.pipeline.frame_list import FrameList
 from parhelion.pipeline.pretrained import WeightsMissing
 from parhelion.pipeline.processes import Processes
 from parhelion.pipeline.seeds import rng
-from parhelion.pipeline.training import torch_threads, train, weights_bytes
+from parhelion.pipeline.training import weights_bytes
 
 of_diffusers: Any = diffusers  # which has no types here
 
@@ -249,16 +250,7 @@ def test_each_stage_moves_its_own_network_alone() -> None:
 @pytest.mark.parametrize("stop_at", [1, 3, 4, 5])
 def test_stopped_and_resumed_it_learns_the_same(stop_at: int, part: Ldm, tmp_path: Path) -> None:
     """In the first stage, before latents are measured, just after, and in the second stage."""
-    with torch_threads(TINY.threads):
-        step = step_of()
-        train(
-            step.state(),
-            step,
-            steps=stop_at,
-            folder=tmp_path,
-            digest=Ldm(TINY)._fit_digest(STREETS, 1),
-            checkpoint_every=1,
-        )
+    stopped(Ldm(TINY), STREETS, 1, tmp_path, stop_at)
     again = Ldm(TINY)
     began: list[int] = []
     again.fit(STREETS, tmp_path, seed=1, progress=lambda done, _: began.append(done))

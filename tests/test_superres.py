@@ -10,6 +10,7 @@ import torch
 from conftest import make_frame
 from digit_frames import digit_frames
 from numpy.typing import NDArray
+from stopped_training import stopped
 from torch import Tensor
 
 from parhelion.generators._conditioning import PLANES, Layers, planes
@@ -33,7 +34,6 @@ from parhelion.pipeline.frame import Annotation, Camera, Frame, Image, ImageLabe
 from parhelion.pipeline.frame_list import FrameList, key_of
 from parhelion.pipeline.scene_class import SceneClass
 from parhelion.pipeline.seeds import rng
-from parhelion.pipeline.training import torch_threads, train
 
 TINY = SuperresConfig(
     scale=4,
@@ -309,16 +309,7 @@ def test_frames_of_both_domains_teach(tmp_path: Path) -> None:
 def test_stopped_and_resumed_it_learns_the_same(stop_at: int, tmp_path: Path) -> None:
     whole, halves = Superres(TINY), Superres(TINY)
     report = whole.fit(STREETS, tmp_path / "whole", seed=2)
-    with torch_threads(TINY.threads):
-        step = SuperresStep(TINY, STREETS, 2, torch.device("cpu"))
-        train(
-            step.state(),
-            step,
-            steps=stop_at,
-            folder=tmp_path / "halves",
-            digest=Superres(TINY)._fit_digest(STREETS, 2),
-            checkpoint_every=1,
-        )
+    stopped(halves, STREETS, 2, tmp_path / "halves", stop_at)
     again = halves.fit(STREETS, tmp_path / "halves", seed=2)
     assert report.checkpoint_sha256 == again.checkpoint_sha256
     assert halves.whole_fit.seen == whole.whole_fit.seen
