@@ -36,6 +36,7 @@ from parhelion.pipeline import parts
 from parhelion.pipeline.conditions import Conditions
 from parhelion.pipeline.contracts import Request
 from parhelion.pipeline.feature_sample import Rows
+from parhelion.pipeline.files import replacing
 from parhelion.pipeline.frame import Annotation, Image
 from parhelion.pipeline.jackknife import jackknife_error, jackknife_interval
 from parhelion.pipeline.kid import leave_one_group_out
@@ -76,7 +77,8 @@ def drawn(part: Any, n: int, work: Path, **settings: Any) -> NDArray[np.uint8]:
         images = [frame.image[..., 0] for frame in part.generate(requests)]
         found = np.concatenate([found, np.stack(images)])
         work.mkdir(parents=True, exist_ok=True)
-        np.save(kept, found, allow_pickle=False)
+        with replacing(kept) as draft, draft.open("wb") as file:
+            np.save(file, found, allow_pickle=False)
         print(f"{name}: {len(found)} of {n} drawn", flush=True)
     return found[:n]
 

@@ -1,4 +1,4 @@
-"""What generators share that draw by fixed rules, one request after another."""
+"""What generators share that learn nothing, and those of them that draw by fixed rules."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
@@ -18,11 +18,22 @@ from parhelion.pipeline.frame import Frame
 SETTINGS = "config.json"
 
 
-class ByRule(ABC):
+class Untrained:
+    """A generator that is ready without frames."""
+
+    needs_fit: ClassVar[bool] = False
+
+    def fit(
+        self, data: TrainingData, workdir: Path, seed: int, progress: Progress = silent
+    ) -> FitReport:
+        """Learns nothing."""
+        return FitReport(steps=0, groups_digest=data.groups_digest)
+
+
+class ByRule(Untrained, ABC):
     """A generator that its settings make whole: a folder keeps them and nothing else."""
 
     Config: ClassVar[type[PartConfig]]
-    needs_fit: ClassVar[bool] = False
 
     def __init__(self, config: Any) -> None:
         self.config = config
@@ -34,12 +45,6 @@ class ByRule(ABC):
     def unready(self) -> str | None:
         """Needs nothing but its packages."""
         return None
-
-    def fit(
-        self, data: TrainingData, workdir: Path, seed: int, progress: Progress = silent
-    ) -> FitReport:
-        """Learns nothing: the rules are known."""
-        return FitReport(steps=0, groups_digest=data.groups_digest)
 
     def generate(self, requests: Sequence[Request]) -> Iterator[Frame]:
         """One frame per request, in order. Raises CannotHonour."""

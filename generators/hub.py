@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from parhelion.generators._by_rule import Untrained
 from parhelion.generators._hub_controls import shown
 from parhelion.generators._hub_settings import HubConfig
 from parhelion.generators._hub_weights import Weights, lacking, weights_of
@@ -24,13 +25,9 @@ from parhelion.generators._repaint_layout import merged
 from parhelion.pipeline.conditions import PHYSICS, Conditions, TimeOfDay, Weather
 from parhelion.pipeline.contracts import (
     CannotHonour,
-    FitReport,
     FrameKey,
     PartConfig,
-    Progress,
     Request,
-    TrainingData,
-    silent,
 )
 from parhelion.pipeline.descent import descend, generator_step, require_layers
 from parhelion.pipeline.files import write_json
@@ -42,7 +39,7 @@ STORY = "hub.json"
 PACKAGES = ("diffusers", "pillow", "tokenizers", "torch", "transformers")  # that touch bytes
 
 
-class Hub:
+class Hub(Untrained):
     """Draws with pretrained pipelines of diffusers: ControlNet, instructions, inpainting, img2img.
 
     Weather and time of day are told in words; where the request leaves them unknown, those of y
@@ -53,7 +50,6 @@ class Hub:
     NAME: ClassVar[str] = "hub"
     VERSION: ClassVar[str] = "3"
     Config: ClassVar[type[PartConfig]] = HubConfig
-    needs_fit: ClassVar[bool] = False
 
     def __init__(self, config: HubConfig) -> None:
         self.config = config
@@ -102,12 +98,6 @@ class Hub:
         if self.config.kind == "inpaint":
             return conditions
         return Conditions(event=conditions.event, driving_side=conditions.driving_side)
-
-    def fit(
-        self, data: TrainingData, workdir: Path, seed: int, progress: Progress = silent
-    ) -> FitReport:
-        """Learns nothing: it draws with what it loads."""
-        return FitReport(steps=0, groups_digest=data.groups_digest)
 
     def generate(self, requests: Sequence[Request]) -> Iterator[Frame]:
         """One frame per request, each drawn alone. Raises CannotHonour."""

@@ -28,16 +28,11 @@ MOST_CALIBRATING = 400  # true frames of a set that are read for calibration, ev
 class GateConfig(PartConfig):
     """How strict the gate is and how its oracles are trained."""
 
-    false_reject: Annotated[float, Field(gt=0, lt=0.5)] = (
-        0.05  # share of groups with a true frame refused, per condition
-    )
+    # Share of groups with a true frame refused, per condition
+    false_reject: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
     confidence: Annotated[float, Field(gt=0, lt=1)] = 0.9  # that the rate holds, whatever was drawn
-    pixel_false_ignore: Annotated[float, Field(ge=0, lt=0.5)] = (
-        0.01  # share of a class's true pixels
-    )
-    fewest_reference: Annotated[int, Field(ge=1)] = (
-        8  # frames, below it a condition is uncalibrated
-    )
+    pixel_false_ignore: Annotated[float, Field(ge=0, lt=0.5)] = 0.01  # of a class's true pixels
+    fewest_reference: Annotated[int, Field(ge=1)] = 8  # frames; below, a condition is uncalibrated
     parent_ratio: Share = 0.5  # of the parent's contrast, asked where uncalibrated
     lost_transmission: Share = 0.03  # pixels with less light left become IGNORE
     folds: Annotated[int, Field(ge=2)] = 2
