@@ -31,7 +31,7 @@ def may_pass(task: Any, task_run: Any, state: State[Any]) -> bool:
 
 @task(
     name="chunk",
-    task_run_name="{chunk.stage}-{chunk.key}",
+    task_run_name="{chunk.name}",
     cache_policy=NO_CACHE,  # receipts are the ledger
     retries=len(RETRY_DELAYS_S),
     retry_delay_seconds=RETRY_DELAYS_S,

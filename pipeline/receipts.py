@@ -27,7 +27,7 @@ class Chunk(BaseModel):
 
     stage: str
     stage_digest: str
-    key: str  # "00012"
+    key: str  # "00012", "train-00012"
     spec: str  # canonical JSON of plain data
     work: str  # "module:function"
     file: str  # relative to the run's folder
@@ -37,6 +37,11 @@ class Chunk(BaseModel):
     def digest(self) -> str:
         """What identifies the work and its result."""
         return digest(self.stage_digest, self.key, self.spec, self.work, self.file)
+
+    @property
+    def name(self) -> str:
+        """What people are told that it is."""
+        return f"{self.stage}-{self.key}"
 
     @property
     def path(self) -> Path:

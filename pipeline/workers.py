@@ -98,13 +98,13 @@ class SpawnPool:
 
     def _watched(self, chunk: Chunk) -> Callable[[bool], None]:
         """What looks at the steps of a chunk, for the last time when it is done."""
-        name, told = f"{chunk.stage} {int(chunk.key) + 1}", (0, 0)
+        told = (0, 0)
 
         def look(done: bool) -> None:
             nonlocal told
             told = steps_told(chunk.workdir) or told
             if told[1]:
-                self.progress(name, told[1] if done else told[0], told[1])
+                self.progress(chunk.name, told[1] if done else told[0], told[1])
 
         return look
 

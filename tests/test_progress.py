@@ -18,8 +18,8 @@ def test_a_long_chunk_is_seen_at_its_steps_and_leaves_nothing(tmp_path, monkeypa
     stage = Stage(name="tell")
     with SpawnPool(1, look) as pool:
         run_stage(stage, [{}], "chunk_work:tell", tmp_path, pool, file="chunks/{stage}/{key}.json")
-    assert set(seen[:-1]) == {("tell 1", 3, 10)}
-    assert seen[-1] == ("tell 1", 10, 10)
+    assert set(seen[:-1]) == {("tell-00000", 3, 10)}
+    assert seen[-1] == ("tell-00000", 10, 10)
     assert not any((tmp_path / "work").iterdir())
 
 
@@ -37,7 +37,7 @@ def test_steps_are_told_once_in_a_while(tmp_path, monkeypatch):
 def test_a_log_has_a_line_for_every_tenth_of_a_stage(capsys):
     with StageBars() as bars:
         for step in range(1001):
-            bars("fit-ddpm 1", step, 1000)
+            bars("fit-ddpm-00000", step, 1000)
         bars("write", 2, 2)
         bars("nothing", 0, 0)
     told = [line.split() for line in capsys.readouterr().err.splitlines()]

@@ -14,7 +14,7 @@ from parhelion.pipeline.report import read_report
 from parhelion.pipeline.run import Outcome, augment, finished_run
 from parhelion.pipeline.run_config import DrawConfig, Role, RunConfig
 from parhelion.pipeline.shards import StoredFrames
-from parhelion.pipeline.workers import Inline
+from parhelion.pipeline.workers import Inline, SpawnPool
 
 DAY = [{"weather": "Clear", "hour": 13}]
 WANTED = [{"weather": "Foggy", "hour": 9}, {"weather": "Clear", "hour": 23}]
@@ -149,6 +149,15 @@ def damaged(receipt: Receipt, folder: Path) -> None:
 
 def deleted(receipt: Receipt, folder: Path) -> None:
     receipt.path(folder).unlink()
+
+
+def test_a_run_in_worker_processes_writes_the_bytes_of_one(folder: Path, tmp_path: Path) -> None:
+    with SpawnPool(2) as pool:
+        augment(tiny_config(), tmp_path, executor=pool, progress=lambda stage, done, total: None)
+    written = [file.relative_to(folder) for file in (folder / "dataset").rglob("*.*")]
+    assert {file.suffix for file in written} >= {".parquet", ".json"}
+    for file in [*written, Path("report", "report.json")]:
+        assert (tmp_path / file).read_bytes() == (folder / file).read_bytes()
 
 
 @pytest.mark.parametrize("harm", [damaged, deleted])
