@@ -51,7 +51,7 @@ FEW, MANY = 15, 250  # calls of the law
 CALLS = (4, 6, 8, 10, 15, 25, 50)
 GUIDANCE = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0)
 SHOWN = 10  # digits on the picture
-BATCH, TIMED_CALLS, ROUNDS = 50, 15, 5  # of the comparison with diffusers' pipeline
+BATCH, TIMED_CALLS, ROUNDS = 50, 15, 15  # of the comparison with diffusers' pipeline
 
 Figures = dict[str, Figure]
 Drawer = Callable[[], Any]
