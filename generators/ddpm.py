@@ -46,7 +46,7 @@ class DdpmConfig(DenoiserConfig):
     """How a picture is walked to; the rest are the denoiser's settings."""
 
     sampler: Literal["ancestral", "ddim", "heun", "dpmpp", "dpmpp_sde"] = "dpmpp"
-    calls: Positive = 15  # of the network, for one picture
+    calls: Positive = 8  # of the network, for one picture: the knee, on digits
 
     drawing: ClassVar[frozenset[str]] = DenoiserConfig.drawing | {"sampler", "calls"}
 

@@ -62,6 +62,7 @@ class InstructConfig(DdpmConfig):
     log_sigma_mean: float = 0.4  # high: where noise drowns the picture the edit is decided
 
     # Drawing
+    calls: Positive = 15
     text_guidance: Guidance = 1.0  # s_T of equation 3
     image_guidance: Guidance = 1.0  # s_I; both 1 = none, and each further term one more call
     guidance_interval: tuple[float, float] = (0.3, 80.0)  # below, they draw grain
