@@ -161,7 +161,8 @@ def features(kept: Path, images: Sequence[Image]) -> Features:
         return np.asarray(np.load(kept, allow_pickle=False), dtype=np.float32)
     found = feature_network(MOBILENET)(images)
     kept.parent.mkdir(parents=True, exist_ok=True)
-    np.save(kept, found, allow_pickle=False)
+    with replacing(kept) as draft, draft.open("wb") as file:
+        np.save(file, found, allow_pickle=False)
     return found
 
 

@@ -83,7 +83,7 @@ class DenoiserConfig(GradientConfig):
         if self.autoguidance != 1 and self.autoguidance_at in (0, 1):
             raise ValueError(
                 f"autoguidance {self.autoguidance:g} goes away from the network after a share of"
-                " its training: wanted autoguidance_at within 0 and 1, got"
+                " its training: wanted autoguidance_at above 0 and below 1, got"
                 f" {self.autoguidance_at:g}"
             )
         if self.accumulate % self.processes:

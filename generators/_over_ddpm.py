@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from parhelion.generators._denoiser_config import DenoiserConfig
-from parhelion.generators._trained import TrainedConfig, checkpoint_in, saved_in
+from parhelion.generators._trained import TrainedConfig, checkpoint_in, saved_in, version_in
 from parhelion.generators.ddpm import Ddpm
 from parhelion.pipeline.contracts import (
     CannotHonour,
@@ -37,13 +37,14 @@ class OverDdpm(Ddpm):
     Config: ClassVar[type[TrainedConfig]] = OverDdpmConfig
 
     def unready(self) -> str | None:
-        """Says so where the folder `trained` holds no `ddpm`."""
+        """Says so where the folder `trained` holds no `ddpm` of this version."""
         folder = self.config.trained
-        if not folder or (name := saved_in(Path(folder))) == Ddpm.NAME:
+        wanted = f"ddpm of version {Ddpm.VERSION}"
+        if not folder or (name := _saved(Path(folder))) == wanted:
             return None
         return (
-            f"{self.NAME}: wanted a saved ddpm in {folder}, got {name}: name another folder, or "
-            "leave `trained` empty to train one here"
+            f"{self.NAME}: wanted a saved {wanted} in {folder}, got {name}: name another folder, "
+            "or leave `trained` empty to train one here"
         )
 
     def rests_on(self) -> tuple[str, ...]:
@@ -86,3 +87,8 @@ class OverDdpm(Ddpm):
             checkpoint_sha256=fitted.checkpoint_sha256,
             frames_per_cell=fitted.seen.frames_per_cell,
         )
+
+
+def _saved(folder: Path) -> str:
+    version = version_in(folder)
+    return f"{saved_in(folder)} of version {version}" if version else "none"

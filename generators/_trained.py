@@ -355,6 +355,11 @@ def saved_in(folder: Path) -> str:
     return str(_story_in(folder).get("generator", "none"))
 
 
+def version_in(folder: Path) -> str:
+    """The version of the generator that was saved there; "" where that cannot be told."""
+    return str(_story_in(folder).get("version", ""))
+
+
 def checkpoint_in(folder: Path) -> str:
     """The digest of the weights that were saved there; "" where that cannot be told."""
     return str(_story_in(folder).get("checkpoint_sha256", ""))

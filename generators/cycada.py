@@ -34,7 +34,7 @@ class Cycada(CycleGan):
     """Draws the parent's scene in the target domain, held to the parent's labels in training."""
 
     NAME: ClassVar[str] = "cycada"
-    VERSION: ClassVar[str] = "1"
+    VERSION: ClassVar[str] = "2"
     Config: ClassVar[type[TrainedConfig]] = CycadaConfig
 
     def learner(self, data: TrainingData, seed: int, device: "torch.device") -> Learner:

@@ -89,7 +89,7 @@ class CycleGan(Trained):
     """
 
     NAME: ClassVar[str] = "cyclegan"
-    VERSION: ClassVar[str] = "1"
+    VERSION: ClassVar[str] = "2"
     Config: ClassVar[type[TrainedConfig]] = CycleGanConfig
     seen_as: ClassVar[type[Seen]] = SeenDomains
 

@@ -46,7 +46,7 @@ class DdpmConfig(DenoiserConfig):
     """How a picture is walked to; the rest are the denoiser's settings."""
 
     sampler: Literal["ancestral", "ddim", "heun", "dpmpp", "dpmpp_sde"] = "dpmpp"
-    calls: Positive = 8  # of the network, for one picture: the knee, on digits
+    calls: Positive = 8  # of the network, for one picture: nearest by dpmpp, on digits
 
     drawing: ClassVar[frozenset[str]] = DenoiserConfig.drawing | {"sampler", "calls"}
 
@@ -58,7 +58,7 @@ class Ddpm(Trained):
     """
 
     NAME: ClassVar[str] = "ddpm"
-    VERSION: ClassVar[str] = "5"
+    VERSION: ClassVar[str] = "6"
     Config: ClassVar[type[TrainedConfig]] = DdpmConfig
     seen_as: ClassVar[type[Seen]] = SeenFrames
     shown: ClassVar[int] = 0  # planes beside the picture, besides those of y

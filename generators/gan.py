@@ -85,7 +85,7 @@ class Gan(WholeImageGenerator):
     """Draws whole pictures of the classes and conditions of its training frames."""
 
     NAME: ClassVar[str] = "gan"
-    VERSION: ClassVar[str] = "3"
+    VERSION: ClassVar[str] = "4"
     Config: ClassVar[type[TrainedConfig]] = GanConfig
     seen_as: ClassVar[type[Seen]] = SeenGan
 

@@ -55,7 +55,7 @@ class Insert(WithStock):
     """Draws objects into a parent where there is room for them."""
 
     NAME: ClassVar[str] = "insert"
-    VERSION: ClassVar[str] = "5"
+    VERSION: ClassVar[str] = "6"
     Config: ClassVar[type[PartConfig]] = InsertConfig
     models: str = "p(x | y, parent)"
 

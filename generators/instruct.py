@@ -62,7 +62,8 @@ class InstructConfig(DdpmConfig):
     log_sigma_mean: float = 0.4  # high: where noise drowns the picture the edit is decided
 
     # Drawing
-    calls: Positive = 15
+    calls: Positive = 15  # of streets; fewer smear
+    sigma_min: AboveZero = 0.5  # from lower noise streets came out hatched
     text_guidance: Guidance = 1.0  # s_T of equation 3
     image_guidance: Guidance = 1.0  # s_I; both 1 = none, and each further term one more call
     guidance_interval: tuple[float, float] = (0.3, 80.0)  # below, they draw grain
@@ -112,7 +113,7 @@ class Instruct(Ddpm):
     """
 
     NAME: ClassVar[str] = "instruct"
-    VERSION: ClassVar[str] = "6"
+    VERSION: ClassVar[str] = "7"
     Config: ClassVar[type[TrainedConfig]] = InstructConfig
     seen_as: ClassVar[type[Seen]] = SeenEdits
 

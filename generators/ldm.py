@@ -104,7 +104,7 @@ class Ldm(Ddpm):
     """
 
     NAME: ClassVar[str] = "ldm"
-    VERSION: ClassVar[str] = "6"
+    VERSION: ClassVar[str] = "7"
     Config: ClassVar[type[TrainedConfig]] = LdmConfig
     seen_as: ClassVar[type[Seen]] = SeenLatents
 

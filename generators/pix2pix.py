@@ -96,7 +96,7 @@ class Pix2Pix(Trained):
     """
 
     NAME: ClassVar[str] = "pix2pix"
-    VERSION: ClassVar[str] = "3"
+    VERSION: ClassVar[str] = "4"
     Config: ClassVar[type[TrainedConfig]] = Pix2PixConfig
 
     @property

@@ -52,7 +52,7 @@ class Repaint(OverDdpm):
     """Draws what a mask covers, as the annotation says, and keeps the rest of the parent."""
 
     NAME: ClassVar[str] = "repaint"
-    VERSION: ClassVar[str] = "6"
+    VERSION: ClassVar[str] = "7"
     Config: ClassVar[type[TrainedConfig]] = RepaintConfig
 
     @property

@@ -33,7 +33,7 @@ class Sdedit(OverDdpm):
     """Draws the parent's layout under other conditions, after its picture."""
 
     NAME: ClassVar[str] = "sdedit"
-    VERSION: ClassVar[str] = "5"
+    VERSION: ClassVar[str] = "6"
     Config: ClassVar[type[TrainedConfig]] = SdeditConfig
 
     @property

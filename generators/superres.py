@@ -43,7 +43,7 @@ class Superres(Ddpm):
     """
 
     NAME: ClassVar[str] = "superres"
-    VERSION: ClassVar[str] = "6"
+    VERSION: ClassVar[str] = "7"
     Config: ClassVar[type[TrainedConfig]] = SuperresConfig
     seen_as: ClassVar[type[Seen]] = SeenDetail
     shown: ClassVar[int] = SHOWN

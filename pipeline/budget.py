@@ -109,8 +109,8 @@ def arm_chunk(spec: Spec, chunk: Chunk) -> ChunkResult:
     """Work of a chunk: one model, trained on its frames alone."""
     frames = _chosen(spec, chunk.folder)
     settings = SegmenterSettings(**spec["settings"])
-    told, place = {"source": (frames, 1.0)}, chunk.workdir
-    segmenter = run_arm(told, settings, spec["seed"], place, told_in(place))
+    sets, place = {"source": (frames, 1.0)}, chunk.workdir
+    segmenter = run_arm(sets, settings, spec["seed"], place, told_in(place))
     return ChunkResult(write=as_folder(segmenter.save))
 
 

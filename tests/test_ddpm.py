@@ -281,7 +281,7 @@ def test_settings_that_cannot_be_are_refused() -> None:
         DdpmConfig(patch=2, multiples=(1, 2, 2), crop=(60, 128))
     with pytest.raises(ValueError, match="which unconditional_share 0 never trains: raise it"):
         DdpmConfig(guidance=3, unconditional_share=0)
-    with pytest.raises(ValueError, match="wanted autoguidance_at within 0 and 1, got 1"):
+    with pytest.raises(ValueError, match="wanted autoguidance_at above 0 and below 1, got 1"):
         DdpmConfig(autoguidance=2, autoguidance_at=1)
 
 

@@ -118,20 +118,23 @@ def test_another_layout_than_the_parent_shows_is_refused(trained: Path) -> None:
 
 
 def test_a_folder_without_a_ddpm_is_told_before_anything_starts(
-    trained: Path, tmp_path: Path
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert over(trained, 0.5).unready() is None
     lost = Sdedit(SdeditConfig(trained=str(tmp_path)))
     assert lost.unready() == (
-        f"sdedit: wanted a saved ddpm in {tmp_path}, got none: name another folder, or leave "
-        "`trained` empty to train one here"
+        f"sdedit: wanted a saved ddpm of version {Ddpm.VERSION} in {tmp_path}, got none: name "
+        "another folder, or leave `trained` empty to train one here"
     )
     with pytest.raises(ValueError, match="wanted a saved ddpm"):
         lost.fit(STREETS, tmp_path, seed=1)
     over(trained, 0.5).save(tmp_path)
-    assert "got sdedit: name another folder" in (lost.unready() or "")
+    assert f"got sdedit of version {Sdedit.VERSION}: name another" in (lost.unready() or "")
     with pytest.raises(ValueError, match="wanted a saved ddpm, got sdedit"):
         Ddpm.load(tmp_path)
+    version, older = Ddpm.VERSION, Sdedit(SdeditConfig(trained=str(trained)))
+    monkeypatch.setattr(Ddpm, "VERSION", "of tomorrow")
+    assert f"got ddpm of version {version}: name another" in (older.unready() or "")
 
 
 def test_a_ddpm_that_has_seen_test_groups_is_not_taken_up(trained: Path) -> None:
