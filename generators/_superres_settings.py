@@ -20,6 +20,7 @@ class SuperresConfig(DdpmConfig):
     scale: Literal[2, 4] = 4  # pixels of the drawn picture to one of the parent, either way
     coarse_share: Share = 0.5  # of crops whose layers are as coarse as an enlarged parent's
     calls: Positive = 5  # the parent has settled most of the picture
+    sigma_min: AboveZero = 0.2  # from lower noise walls came out mottled
     start: AboveZero = 1.0  # noise level where walks begin, twice the spread of detail; more: grain
     unconditional_share: Share = 0.0  # the parent's picture is always there to be told of
 
