@@ -62,7 +62,7 @@ class InstructConfig(DdpmConfig):
     log_sigma_mean: float = 0.4  # high: where noise drowns the picture the edit is decided
 
     # Drawing
-    calls: Positive = 15  # of streets; fewer smear
+    calls: Positive = 15  # in which it was measured
     sigma_min: AboveZero = 0.5  # from lower noise streets came out hatched
     text_guidance: Guidance = 1.0  # s_T of equation 3
     image_guidance: Guidance = 1.0  # s_I; both 1 = none, and each further term one more call
