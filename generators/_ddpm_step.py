@@ -1,11 +1,14 @@
 """One step of a denoiser's training: noise of a random level is put on crops and taken off again.
 
 Karras et al. 2022, equation 8. Now and then nothing is told, so that guidance has its other half.
+What least squares leave open, a mean of all that may be there, comes out as mush where training was
+short; a perceptual distance beside them (Lin and Yang 2024) asks for one of the things themselves.
+
 Legend: N = crops of a batch, K = cells of conditions, M = crops drawn under each.
 """
 
 import copy
-from typing import TYPE_CHECKING, ClassVar, get_args
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, get_args
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +23,7 @@ from parhelion.generators._guidance import unguided
 from parhelion.generators._health import Health, Probe, too_early
 from parhelion.generators._mean_picture import learn
 from parhelion.generators._noise_levels import training_levels
+from parhelion.generators._perceptual import MobileNetFeatures, perceptual_distance
 from parhelion.generators._settings import Layer
 from parhelion.generators._trained import Seen
 from parhelion.generators._uncertainty import RATE, Uncertainty
@@ -45,6 +49,14 @@ LOOKED_AT = 64  # crops whose bands are measured
 MEAN_BATCH = 16  # crops of which the mean picture is learnt at once
 
 
+class Missed(NamedTuple):
+    """How far what is drawn of N crops is from them."""
+
+    apart: Tensor  # (N,) |D(x + sigma n; sigma, y) - x|^2 / c_out^2
+    perceptual: Tensor  # (N,) the distance in deep features; nought where it has no weight
+    level: Tensor  # (N,) c_noise
+
+
 class DdpmStep:
     """Network, optimizer and loss of one fit; call it with the step's number."""
 
@@ -66,6 +78,7 @@ class DdpmStep:
         self.average = copy.deepcopy(self.D).requires_grad_(False)
         self.worse = copy.deepcopy(self.average)
         self.uncertainty = Uncertainty().to(device)
+        self.features = MobileNetFeatures().to(device) if config.perceptual_weight else None
         learning = [p for p in self.D.parameters() if p.requires_grad]
         weights = {"params": learning, "lr": config.learning_rate}
         self.optimizer = Adam([weights, {"params": self.uncertainty.parameters(), "lr": RATE}])
@@ -135,25 +148,27 @@ class DdpmStep:
         left = left_of_rate(step / c.steps, c.decay_from)
         self.optimizer.param_groups[0]["lr"] = left * c.learning_rate
         self.optimizer.zero_grad(set_to_none=True)
-        total = torch.zeros((), device=self.device)
+        totals = torch.zeros(2, device=self.device)
         for part in self.processes.share(c.accumulate):
             crops = self.crops.batch(c.batch_size, rng("ddpm.batch", self.seed, step, part))
             chance = torch.Generator().manual_seed(seed_of("ddpm.noise", self.seed, step, part))
-            losses, level = self.losses(crops, chance)
-            evened = self.uncertainty.evened(losses, level).mean() / c.accumulate
-            evened.backward()  # type: ignore[no-untyped-call]
-            total += losses.detach().mean() / c.accumulate
+            missed = self.missed(crops, chance)
+            evened = self.uncertainty.evened(missed.apart, missed.level)
+            loss = (evened + c.perceptual_weight * missed.perceptual).mean() / c.accumulate
+            loss.backward()  # type: ignore[no-untyped-call]
+            totals += torch.stack(missed[:2]).detach().mean(dim=1) / c.accumulate
         learning = (p for group in self.optimizer.param_groups for p in group["params"])
-        self.processes.sum([total, *(p.grad for p in learning)])
+        self.processes.sum([totals, *(p.grad for p in learning)])
         self.optimizer.step()
         self.D.shorten()
         average_into(self.average, self.D, c.ema_decay, step)
         if step + 1 <= c.autoguidance_at * c.steps:
             self.worse.load_state_dict(self.average.state_dict())
-        return {"denoising": float(total)}
+        names = ("denoising", "perceptual")[: 1 + (self.features is not None)]
+        return dict(zip(names, totals.tolist(), strict=False))
 
-    def losses(self, crops: Crops, chance: torch.Generator) -> tuple[Tensor, Tensor]:
-        """|D(x + sigma n; sigma, y) - x|^2 / c_out^2 of each crop (N,), and c_noise (N,)."""
+    def missed(self, crops: Crops, chance: torch.Generator) -> Missed:
+        """How far the network misses each crop, under noise of a random level."""
         c, n, crops = self.config, len(crops.x), self.coded(crops)
         x = self.target(crops).to(self.device, memory_format=torch.channels_last)
         sigma = training_levels(n, c.log_sigma_mean, c.log_sigma_std, chance).to(self.device)
@@ -162,9 +177,17 @@ class DdpmStep:
         known = self.told(crops).silenced(silent).to(self.device)
         with half_precision(c.precision, self.device):
             drawn = self.network(x + sigma[:, None, None, None] * noise, sigma, known)
-        apart: Tensor = (drawn - x).square().mean(dim=(1, 2, 3))
+            seen = self._unlike(drawn, x, crops)
+        apart = (drawn - x).square().mean(dim=(1, 2, 3))
         expected = self.D.scales(sigma, known)
-        return apart / expected.out.square(), expected.noise
+        return Missed(apart / expected.out.square(), seen, expected.noise)
+
+    def _unlike(self, drawn: Tensor, x: Tensor, crops: Crops) -> Tensor:
+        """Distance (N,) of what is drawn to what should be, as pictures in deep features."""
+        if self.features is None:
+            return drawn.new_zeros(len(drawn))
+        pictures = (self.picture(some, crops) for some in (drawn, x))
+        return perceptual_distance(self.features, *pictures)
 
     def coded(self, crops: Crops) -> Crops:
         """Crops as the network sees them."""
@@ -173,6 +196,10 @@ class DdpmStep:
     def target(self, crops: Crops) -> Tensor:
         """What the network learns to draw of crops (N, C, H, W)."""
         return crops.x
+
+    def picture(self, drawn: Tensor, crops: Crops) -> Tensor:
+        """Pictures (N, C, H, W) of what the network draws of crops."""
+        return drawn
 
     def told(self, crops: Crops) -> Told:
         """What the network is told of crops."""

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field, model_validator
 
-from parhelion.generators._settings import AboveZero, Layer, Positive, Share
+from parhelion.generators._settings import AboveZero, Layer, Positive, Share, Weight
 from parhelion.generators._trained import GradientConfig
 from parhelion.generators._whole_image_generator import SeenImages
 from parhelion.pipeline.contracts import Precision
@@ -38,6 +38,7 @@ class DenoiserConfig(GradientConfig):
     log_sigma_mean: float = -1.2  # of the noise in training; more: shapes before details
     log_sigma_std: AboveZero = 1.2  # about it; more: also what little and much noise leave
     decay_from: Share = 0.5  # of the steps; from there the rate falls evenly to nothing
+    perceptual_weight: Weight = 0.0  # of the distance in deep features, beside that of pixels
     unconditional_share: Share = 0.1  # of crops of which nothing is told
     condition_dropout: Share = 0.5  # of crops whose hour, or physical numbers, are withheld
     ema_decay: Share = 0.999  # of the averaged weights, which draw

@@ -8,7 +8,7 @@ Between the two the latents of training crops are measured, so that the levels a
 from typing import TYPE_CHECKING
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Adam
 
 from parhelion.generators._annotated_crops import Crops
@@ -101,6 +101,10 @@ class LdmStep(DdpmStep):
             few = torch.split(x, self.config.autoencoder_batch)  # what its training had room for
             z = torch.cat([self.autoencoder.encode(some) for some in few])
         return Crops(z, shrunk(crops.planes, self.config.factor), crops.y)
+
+    def picture(self, drawn: Tensor, crops: Crops) -> Tensor:
+        """Latents (N, L, h, w) decoded."""
+        return self.autoencoder.decode(drawn)
 
     @torch.no_grad()
     def probe(self) -> Probe:

@@ -40,7 +40,9 @@ class OverDdpm(Ddpm):
         """Says so where the folder `trained` holds no `ddpm` of this version."""
         folder = self.config.trained
         wanted = f"ddpm of version {Ddpm.VERSION}"
-        if not folder or (name := _saved(Path(folder))) == wanted:
+        if not folder:
+            return super().unready()
+        if (name := _saved(Path(folder))) == wanted:
             return None
         return (
             f"{self.NAME}: wanted a saved {wanted} in {folder}, got {name}: name another folder, "
@@ -49,7 +51,8 @@ class OverDdpm(Ddpm):
 
     def rests_on(self) -> tuple[str, ...]:
         """The weights in the folder `trained`, wherever it lies."""
-        return (checkpoint_in(Path(self.config.trained)),) if self.config.trained else ()
+        folder = self.config.trained
+        return (checkpoint_in(Path(folder)),) if folder else super().rests_on()
 
     def bits_per_dimension(self, frames: Sequence[Frame], seed: int) -> tuple[float, Likelihood]:
         """Raises CannotHonour: how likely its pictures are, given their parents, nobody knows."""

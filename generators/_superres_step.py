@@ -57,6 +57,10 @@ class SuperresStep(DdpmStep):
         """The detail of crops (N, C, H, W), of spread SIGMA_DATA."""
         return (crops.x - self._base(crops)) / self.spread
 
+    def picture(self, drawn: Tensor, crops: Crops) -> Tensor:
+        """Detail (N, C, H, W) on what it is the detail of."""
+        return self._base(crops).to(drawn) + self.spread * drawn
+
     def told(self, crops: Crops) -> Told:
         """Also the small pictures of crops, enlarged."""
         return with_picture(super().told(crops), self._base(crops))

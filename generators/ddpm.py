@@ -31,6 +31,7 @@ from parhelion.pipeline.contracts import (
 )
 from parhelion.pipeline.descent import require_layers
 from parhelion.pipeline.frame import Annotation, Frame, Image, ImageLabel
+from parhelion.pipeline.pretrained import MOBILENET_SHA256, mobilenet_lacks
 from parhelion.pipeline.scene_class import SceneClass
 
 if TYPE_CHECKING:
@@ -82,6 +83,16 @@ class Ddpm(Trained):
         from parhelion.generators._ddpm_step import DdpmStep
 
         return DdpmStep(self.config, data, seed, device)
+
+    def unready(self) -> str | None:
+        """Names the perceptual network's weights where they are wanted and missing."""
+        if self.config.perceptual_weight and (lacks := mobilenet_lacks()):
+            return f"{self.NAME}: the perceptual loss of {lacks}, or set perceptual_weight to 0"
+        return None
+
+    def rests_on(self) -> tuple[str, ...]:
+        """The perceptual network's weights, where they have a say."""
+        return (MOBILENET_SHA256,) if self.config.perceptual_weight else ()
 
     def network(self, seen: Any) -> "nn.Module":
         from parhelion.generators._ddpm_draw import drawing_denoiser_of

@@ -119,15 +119,16 @@ class Ldm(Ddpm):
         return latent_denoiser_of(self.config, seen)
 
     def rests_on(self) -> tuple[str, ...]:
-        """The autoencoder that was trained elsewhere, wherever it lies."""
+        """Also the autoencoder that was trained elsewhere, wherever it lies."""
         from parhelion.generators._ldm_autoencoder import digests
 
-        return digests(self.config.autoencoder) if self.config.autoencoder else ()
+        folder = self.config.autoencoder
+        return (*super().rests_on(), *(digests(folder) if folder else ()))
 
     def unready(self) -> str | None:
-        """Names the folder of the autoencoder where it is missing, or is another's."""
-        if not self.config.autoencoder:
-            return None
+        """Also names the folder of the autoencoder where it is missing, or is another's."""
+        if (lacks := super().unready()) or not self.config.autoencoder:
+            return lacks
         from parhelion.generators._ldm_autoencoder import lacking
 
         return lacking(self.config)

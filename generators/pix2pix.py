@@ -29,7 +29,7 @@ from parhelion.generators._trained import (
 )
 from parhelion.pipeline.contracts import CannotHonour, FrameKey, Request, TrainingData
 from parhelion.pipeline.descent import require_layers
-from parhelion.pipeline.pretrained import MOBILENET_SHA256, WeightsMissing, mobilenet_path
+from parhelion.pipeline.pretrained import MOBILENET_SHA256, mobilenet_lacks
 
 if TYPE_CHECKING:
     import torch
@@ -126,12 +126,9 @@ class Pix2Pix(Trained):
 
     def unready(self) -> str | None:
         """Names the perceptual network's weights where they are wanted and missing."""
-        if self.config.objective == "l1" or not self.config.perceptual_weight:
-            return None
-        try:
-            mobilenet_path()
-        except WeightsMissing as error:
-            return f"pix2pix: the perceptual loss of {error}, or set perceptual_weight to 0"
+        used = self.config.objective != "l1" and self.config.perceptual_weight
+        if used and (lacks := mobilenet_lacks()):
+            return f"pix2pix: the perceptual loss of {lacks}, or set perceptual_weight to 0"
         return None
 
     def unsupported(self, request: Request) -> str | None:

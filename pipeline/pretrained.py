@@ -40,6 +40,15 @@ def mobilenet_path() -> Path:
     )
 
 
+def mobilenet_lacks() -> str | None:
+    """Why the weights are not at hand, in a sentence; None where they are."""
+    try:
+        mobilenet_path()
+    except WeightsMissing as error:
+        return str(error)
+    return None
+
+
 def _candidates() -> Iterator[Path]:
     try:
         listed = importlib.metadata.files(MOBILENET_PACKAGE) or []

@@ -105,15 +105,16 @@ def test_the_loss_is_equation_8() -> None:
     """An untrained D is linear: known squares, divided by what is expected of them."""
     step = step_of(DIGITS, precision="fp32", unconditional_share=0.0)
     crops = step.crops.batch(2, rng(3))
-    found, level = step.losses(crops, torch.Generator().manual_seed(4))
+    found = step.missed(crops, torch.Generator().manual_seed(4))
     chance = torch.Generator().manual_seed(4)
     sigma = (-1.2 + 1.2 * torch.randn(2, generator=chance)).exp()
     noise = torch.randn(crops.x.shape, generator=chance)
     c = scales(sigma, step.D.spreads[1])
     bands = split(crops.x + sigma[:, None, None, None] * noise, step.D.spreads.shape[1])
     apart = (joined(bands, c.skip) - crops.x).square().mean(dim=(1, 2, 3))
-    torch.testing.assert_close(found.detach(), apart / c.out**2)
-    torch.testing.assert_close(level, c.noise)
+    torch.testing.assert_close(found.apart.detach(), apart / c.out**2)
+    torch.testing.assert_close(found.level, c.noise)
+    assert not found.perceptual.any()
 
 
 def test_filters_stay_short_whatever_the_rate() -> None:
