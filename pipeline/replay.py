@@ -74,6 +74,11 @@ def _drawn_again(folder: Path, dataset: StoredFrames, stored: Frame) -> Frame:
             f"{stored.frame_id} is {story.kind.value}; only generated rows are drawn"
         )
     step = story.steps[-1]
+    if (here := parts.part("generators", step.part).VERSION) != step.version:
+        raise CannotReplay(
+            f"{stored.frame_id} was drawn by {step.part} of version {step.version}, here it is of "
+            f"version {here}: replay it with the Parhelion that drew it"
+        )
     model = _model(folder, step)
     generator = generator_of(
         step.part, step.settings, model.path(folder) if model else None, step.checkpoint_sha256

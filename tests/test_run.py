@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from parhelion.generators.weather import Weather
 from parhelion.pipeline.manifest import read_manifest
 from parhelion.pipeline.receipts import Receipt, read_receipts, timings
 from parhelion.pipeline.replay import CannotReplay, replay_frame
@@ -128,6 +129,15 @@ def test_replay_says_what_it_cannot_draw(folder: Path) -> None:
         replay_frame(folder, simulated)
     with pytest.raises(CannotReplay, match="no frame nobody"):
         replay_frame(folder, "nobody")
+
+
+def test_a_row_of_another_version_is_not_drawn_again(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = next(key.frame_id for key in dataset(folder).keys if key.kind == "generated")
+    monkeypatch.setattr(Weather, "VERSION", "0")
+    with pytest.raises(CannotReplay, match=r"drawn by weather of version \d+, here .* version 0"):
+        replay_frame(folder, drawn)
 
 
 def test_a_second_run_does_nothing_again(folder: Path) -> None:
