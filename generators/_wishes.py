@@ -42,7 +42,7 @@ from parhelion.generators._wish_words import (
 from parhelion.pipeline.conditions import Conditions, TimeOfDay, Weather, time_of_day
 
 GRANTABLE = 0.55  # of the phrases
-STRANGE_VERB, STRANGE_THING = 0.2, 0.35  # of verbs and of things, that are no words at all
+STRANGE_VERB, STRANGE_THING = 0.35, 0.35  # of verbs and of things, that are no words at all
 ADORNED = 0.25  # of phrases with a word of courtesy before, and of those with one behind
 NUMBERED = 0.25  # of moments that are told by the clock
 
@@ -231,13 +231,12 @@ class _Sentence:
         def word(found: re.Match[str]) -> str:
             slot = found.group(1)
             if slot in self.grammar.verbs:
-                return self._verb(slot, strange=slot not in LESS and "{bare}" not in form)
+                return self._verb(slot, strange=_asks_for_more(slot, form))
             return self.one(IT) if slot == "it" else slots[slot]()
 
         return SLOT.sub(word, form)
 
     def _verb(self, slot: str, strange: bool) -> str:
-        # A strange verb asks for more of what it goes with; of "the rain" it may ask for less.
         if self.strange and strange and self.random.random() < STRANGE_VERB:
             return self._pseudo_word()
         self.verbs.append(self.one(self.grammar.verbs[slot]))
@@ -274,6 +273,13 @@ class _Sentence:
         parts = (self.one(BEFORE) if before else "", text, self.one(AFTER) if after else "")
         verbs, self.verbs = tuple(self.verbs), []
         return Phrase(" ".join(part for part in parts if part), wish, form, verbs)
+
+
+def _asks_for_more(slot: str, form: str) -> bool:
+    """Whether a verb that nobody knows asks for more of what it goes with: of "the rain" it may ask
+    for less, but not of "the rain to the street".
+    """
+    return slot not in LESS and ("{bare}" not in form or " to {it}" in form)
 
 
 def _with_article(words: str) -> str:

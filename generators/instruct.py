@@ -113,7 +113,7 @@ class Instruct(Ddpm):
     """
 
     NAME: ClassVar[str] = "instruct"
-    VERSION: ClassVar[str] = "7"
+    VERSION: ClassVar[str] = "8"
     Config: ClassVar[type[TrainedConfig]] = InstructConfig
     seen_as: ClassVar[type[Seen]] = SeenEdits
 
