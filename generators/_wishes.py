@@ -43,6 +43,7 @@ from parhelion.pipeline.conditions import Conditions, TimeOfDay, Weather, time_o
 
 GRANTABLE = 0.55  # of the phrases
 STRANGE_VERB, STRANGE_THING = 0.35, 0.35  # of verbs and of things, that are no words at all
+STRANGE_DEED = 0.6  # of verbs with "the rain" alone, which may ask for less of it
 ADORNED = 0.25  # of phrases with a word of courtesy before, and of those with one behind
 NUMBERED = 0.25  # of moments that are told by the clock
 
@@ -223,7 +224,7 @@ class _Sentence:
             "granted_deed": lambda: self._wish(self.one(self.grammar.deeds))[0],
             "at": lambda: self.one(self.one(TIMES).moments),
             "gone": lambda: self.one(self.one(tuple(TAKEN.values())).nouns),
-            "watch": lambda: self._strange_or(WATCHES),
+            "watch": lambda: self._strange_or(WATCHES, STRANGE_DEED),
             "daytime": lambda: self.one(self.one(TIMES).bare),
         }
 
@@ -242,8 +243,8 @@ class _Sentence:
         self.verbs.append(self.one(self.grammar.verbs[slot]))
         return self.verbs[-1]
 
-    def _strange_or(self, words: Sequence[str]) -> str:
-        strange = self.strange and self.random.random() < STRANGE_THING
+    def _strange_or(self, words: Sequence[str], share: float = STRANGE_THING) -> str:
+        strange = self.strange and self.random.random() < share
         return self._pseudo_word() if strange else self.one(words)
 
     def _pseudo_word(self) -> str:
