@@ -3,8 +3,8 @@
 Both learn p(x | y) from the same frames and draw every annotation under every condition, from
 several seeds. Kernel distances stand beside that of true frames; an oracle of labels and one of
 conditions, trained on true frames of other streets, say what they read in the pictures. Distances
-are by the network of features that `pix2pix` was trained to please, which favours it, and by one
-that nobody was (`make features`).
+are by the network of features that both were trained to please, and by one that nobody was (`make
+features`).
 """
 
 import sys

@@ -22,7 +22,7 @@ import numpy as np
 from _figures import Figure, arguments, report
 from _picture_grid import write_grid
 from _second_segmenter import SecondSegmenter, kind_of
-from _street_ddpm import TRAIN, street_ddpm, streets
+from _street_ddpm import DRAWING, TRAIN, street_ddpm, streets
 from _street_sets import CONDITIONS, Scenes, named
 from numpy.typing import NDArray
 
@@ -48,7 +48,7 @@ CLOSED = {"Telea": cv2.INPAINT_TELEA, "Navier-Stokes": cv2.INPAINT_NS}
 MEANS = "class means"
 RADIUS_PX = 3  # of OpenCV's inpainting
 PUT_IN = {"person": SceneClass.HUMAN, "car": SceneClass.VEHICLE}
-DRAWING = {"sigma_min": 0.3, "draw_precision": "auto", "min_frames_per_cell": 2}
+REPAINT = {"sigma_min": DRAWING["sigma_min"], "draw_precision": "auto", "min_frames_per_cell": 2}
 LEAST_PX = {"person": 12, "car": 40}  # of a thing that is looked for
 SEEDS = 3  # things of each kind that are put into a frame, one at a time
 FOUND = 90.0  # percent
@@ -179,7 +179,7 @@ def inserted(
     folder: Path, train: StoredFrames, frames: Sequence[Frame], name: str
 ) -> list[tuple[Frame, Frame]]:
     """Frames with something put in, each after its parent; those without room are left out."""
-    config = InsertConfig(classes=(PUT_IN[name],), repaint={"trained": str(folder), **DRAWING})
+    config = InsertConfig(classes=(PUT_IN[name],), repaint={"trained": str(folder), **REPAINT})
     part = Insert(config)
     part.fit(TrainingData(source=train), WORK / f"insert-{name}", 1)
     asked = []
@@ -246,7 +246,7 @@ def main() -> int:
     train = streets(Scenes(first=0, count=2) if quick else TRAIN)
     judges, test = (streets(scenes) for scenes in (JUDGE, TEST))
     folder = street_ddpm(train, 20) if quick else street_ddpm(train)
-    part = Repaint(RepaintConfig(trained=str(folder), **DRAWING))
+    part = Repaint(RepaintConfig(trained=str(folder), **REPAINT))
     part.fit(TrainingData(source=train), WORK / "repaint", 1)
     frames = [frame for _, frame in named(test)]
     shown: list[list[Image]] = []

@@ -188,8 +188,9 @@ class DdpmStep:
         """Distance (N,) of what is drawn to what should be, as pictures in deep features."""
         if self.features is None:
             return drawn.new_zeros(len(drawn))
-        pictures = (self.picture(some, crops) for some in (drawn, x))
-        return perceptual_distance(self.features, *pictures)
+        return perceptual_distance(
+            self.features, self.picture(drawn, crops), self.picture(x, crops)
+        )
 
     def coded(self, crops: Crops) -> Crops:
         """Crops as the network sees them."""

@@ -9,7 +9,7 @@ from parhelion.pipeline.contracts import FrameKey, FrameRef
 from parhelion.pipeline.features import INCEPTION, inception_path
 from parhelion.pipeline.plan import make_plan
 from parhelion.pipeline.plan_requests import NoParent
-from parhelion.pipeline.pretrained import MOBILENET, WeightsMissing, mobilenet_path
+from parhelion.pipeline.pretrained import MOBILENET, mobilenet_lacks
 from parhelion.pipeline.run_config import Role, RunConfig
 from parhelion.pipeline.splits import split_of
 
@@ -92,11 +92,8 @@ def _absent_weights(config: RunConfig) -> list[str]:
     network = "auto" if config.scores is None else config.scores.network
     if network == INCEPTION and not inception_path().is_file():
         return [f"scores.network: {network} wants weights at {inception_path()}"]
-    if network == MOBILENET:
-        try:
-            mobilenet_path()
-        except WeightsMissing as error:
-            return [f"scores.network: {error}"]
+    if network == MOBILENET and (lacks := mobilenet_lacks()):
+        return [f"scores.network: {lacks}"]
     return []
 
 

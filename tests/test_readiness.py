@@ -8,7 +8,6 @@ from parhelion.pipeline.bias import Census
 from parhelion.pipeline.conditions import Conditions, Weather
 from parhelion.pipeline.contracts import FrameKey
 from parhelion.pipeline.plan_requests import NoParent
-from parhelion.pipeline.pretrained import WeightsMissing
 from parhelion.pipeline.readiness import NotReady, check_parents, check_ready
 from parhelion.pipeline.run import augment, finished_run
 from parhelion.pipeline.run_config import RunConfig
@@ -81,11 +80,9 @@ def test_weights_that_the_scores_want_and_are_not_there_are_said(
 
 
 def test_scores_by_default_need_no_weights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    def missing() -> Path:
-        raise WeightsMissing("mobilenet needs a file")
-
     (tmp_path / "weights").touch()
-    monkeypatch.setattr("parhelion.pipeline.readiness.mobilenet_path", missing)
+    lacking = "parhelion.pipeline.readiness.mobilenet_lacks"
+    monkeypatch.setattr(lacking, lambda: "mobilenet needs a file")
     monkeypatch.setattr("parhelion.pipeline.readiness.inception_path", lambda: tmp_path / "weights")
     check_ready(config())
     (tmp_path / "weights").unlink()
