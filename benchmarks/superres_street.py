@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 from _figures import Figure, arguments, report
 from _picture_grid import write_grid
+from _second_features import second_features
 from _street_sets import Scenes, named, rendered
 from numpy.typing import ArrayLike, NDArray
 
@@ -25,7 +26,7 @@ from parhelion.generators._superres_settings import SuperresConfig
 from parhelion.generators.superres import Superres
 from parhelion.pipeline.contracts import Request, TrainingData
 from parhelion.pipeline.feature_sample import Rows
-from parhelion.pipeline.features import feature_network
+from parhelion.pipeline.features import Network, feature_network
 from parhelion.pipeline.files import write_bytes
 from parhelion.pipeline.frame import Frame, Image
 from parhelion.pipeline.jackknife import jackknife_interval
@@ -52,12 +53,15 @@ TRAIN, JUDGE, TEST = (Scenes(first=f, count=n) for f, n in ((0, 40), (1000, 20),
 SCALE = 4
 SETTINGS = SuperresConfig(
     scale=SCALE,
-    steps=4000,  # an hour and a half of a core without bf16
+    perceptual_weight=5.0,  # that of pix2pix
+    steps=1050,  # half an hour of a core without bf16
     layers=("stencil", "instances", "depth", "emissive"),
     crop=(64, 64),
     batch_size=8,
     min_frames_per_cell=1,
     checkpoint_every=200,
+    calls=3,
+    sigma_min=0.7,  # on streets of the oracle nearer than at 0.2, 0.4; less of the noise is grain
 )
 ORACLE = SegmenterSettings(width=192, height=112, steps=400)
 QUICK_SCENES, QUICK_STEPS = 3, 20  # a smoke run; three groups have an interval
@@ -134,9 +138,10 @@ def mean_figure(values: Counts, groups: NDArray[np.str_], **more: object) -> Fig
     return Figure(value=float(values.mean()), interval=interval, **more)  # type: ignore[arg-type]
 
 
-def feature_figures(test: Test, judge: StoredFrames, pictures: Pictures) -> Figures:
-    """Distances of MobileNetV2's features, to the true frame and to other streets."""
-    network = feature_network(MOBILENET)
+def feature_figures(
+    title: str, network: Network, test: Test, judge: StoredFrames, pictures: Pictures
+) -> Figures:
+    """Distances of a network's features, to the true frame and to other streets."""
     true = network([frame.image for frame in test.true])
     others = [frame for _, frame in named(judge)]
     reference = Rows(network([frame.image for frame in others]), tuple(f.group_id for f in others))
@@ -146,16 +151,16 @@ def feature_figures(test: Test, judge: StoredFrames, pictures: Pictures) -> Figu
         name: leave_one_group_out(Rows(f, tuple(test.groups.tolist())), reference)
         for name, f in (*rows.items(), ("true", true))
     }
-    figures = {f"feature distance, {n}": mean_figure(d, test.groups) for n, d in far.items()}
+    figures = {f"{title} distance, {n}": mean_figure(d, test.groups) for n, d in far.items()}
     figures |= {
-        f"KID on MobileNetV2, {name}": Figure(value=v, interval=jackknife_interval(v, without))
+        f"KID on {title}, {name}": Figure(value=v, interval=jackknife_interval(v, without))
         for name, (v, without) in kernel.items()
     }
     for name in ("bicubic", "Lanczos"):
         nearer = mean_figure(far[name] - far["superres"], test.groups, bar=0)
-        figures[f"feature distance: nearer than {name} by"] = nearer
+        figures[f"{title} distance: nearer than {name} by"] = nearer
         (a, left), (b, right) = kernel[name], kernel["superres"]
-        figures[f"KID: nearer than {name} by"] = Figure(
+        figures[f"KID on {title}: nearer than {name} by"] = Figure(
             value=a - b, interval=jackknife_interval(a - b, left - right), bar=0
         )
     return figures
@@ -275,7 +280,7 @@ def main() -> int:
     one_thread()
     sets = [replace(s, count=QUICK_SCENES) if given.quick else s for s in (TRAIN, JUDGE, TEST)]
     train, judge, frames = (rendered(scenes, STREET) for scenes in sets)
-    test = test_of(frames)
+    test, second = test_of(frames), second_features()
     part, minutes = fitted(train, QUICK_STEPS if given.quick else given.steps)
     began = time.process_time()
     pictures = {"superres": enlarged(part, test, told=False)}
@@ -289,7 +294,9 @@ def main() -> int:
         "CPU minutes of training": Figure(value=minutes, bar=30, sense="at most"),
         "CPU seconds a picture": Figure(value=seconds, unit="s"),
     }
-    figures |= feature_figures(test, judge, pictures) | consistency_figures(test, pictures)
+    for title, network in (("MobileNetV2", feature_network(MOBILENET)), ("EfficientNet", second)):
+        figures |= feature_figures(title, network, test, judge, pictures)
+    figures |= consistency_figures(test, pictures)
     figures |= bias_figures(reader(judge), test, pictures)
     if not given.quick:
         save_pictures(test, pictures)
