@@ -15,9 +15,11 @@ from parhelion.generators._sampling import Denoise, Fresh, posterior
 def places(levels: int, jump: int, resamples: int) -> list[int]:
     """The numbers of the levels in the order of the walk: 0 is the noisiest, `levels` is none.
 
-    After each `jump` levels down it goes as many up at once, `resamples` - 1 times.
+    Before the last level, and each `jump` above it while as many are left, it goes `jump` levels
+    up, `resamples` - 1 times. The figure's steps up one by one add up to the same noise at once.
     """
-    walk, place, left = [0], 0, dict.fromkeys(range(jump, levels, jump), resamples - 1)
+    ups = range(0, levels - jump, jump)  # the figure's t, which is nought at the last noisy level
+    walk, place, left = [0], 0, dict.fromkeys((levels - 1 - t for t in ups), resamples - 1)
     while place < levels:
         place += 1
         walk.append(place)
@@ -33,7 +35,7 @@ def repainted(
 ) -> Tensor:
     """Pictures (N, C, H, W), drawn where mask (N, 1, H, W) is 1 and `known` elsewhere."""
     sigma = levels.tolist()
-    x: Tensor = known + sigma[0] * fresh()
+    x: Tensor = (1 - mask) * known + sigma[0] * fresh()  # what is hidden has no say
     for here, there in pairwise(walk):
         if there < here:
             x = x + (sigma[there] ** 2 - sigma[here] ** 2) ** 0.5 * fresh()

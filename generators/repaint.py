@@ -22,7 +22,7 @@ from parhelion.generators._trained import Drawn, Fitted, TrainedConfig
 from parhelion.generators._understood import understood
 from parhelion.pipeline.contracts import CannotHonour, Request
 from parhelion.pipeline.descent import require_layers
-from parhelion.pipeline.frame import Annotation, Frame
+from parhelion.pipeline.frame import LAYERS, Annotation, Frame
 
 if TYPE_CHECKING:
     from parhelion.generators._ddpm_draw import Walk
@@ -34,7 +34,7 @@ class RepaintConfig(OverDdpmConfig):
 
     levels: Positive = 20  # of noise, from all to none
     jump: Positive = 5  # levels that are gone up again at once
-    resamples: Positive = 3  # times that each stretch is gone down; 1 = no jumps
+    resamples: Positive = 3  # times that a stretch is gone down; 1 = no jumps
 
     drawing: ClassVar[frozenset[str]] = OverDdpmConfig.drawing | {"levels", "jump", "resamples"}
 
@@ -52,7 +52,7 @@ class Repaint(OverDdpm):
     """Draws what a mask covers, as the annotation says, and keeps the rest of the parent."""
 
     NAME: ClassVar[str] = "repaint"
-    VERSION: ClassVar[str] = "7"
+    VERSION: ClassVar[str] = "8"
     Config: ClassVar[type[TrainedConfig]] = RepaintConfig
 
     @property
@@ -70,7 +70,7 @@ class Repaint(OverDdpm):
                 "resize it without blending"
             )
         y = request.annotation
-        if y is not None and y.layers & self.needs and y.size != parent.size:
+        if y is not None and y.layers & set(LAYERS) and y.size != parent.size:
             return (
                 f"{self.NAME} wanted an annotation of the parent's size {parent.size}, got "
                 f"{y.size}: edit the parent's own"
@@ -99,7 +99,7 @@ class Repaint(OverDdpm):
         edited = request.annotation or parent
         if request.becomes is not None:
             edited = become(parent, request.becomes, mask)
-        if strange := strangers(parent, edited, mask):
+        if "stencil" in self.needs and (strange := strangers(parent, edited, mask)):
             raise CannotHonour(
                 f"{self.NAME} keeps what the parent's labels tell apart where a part of it stays, "
                 f"{', '.join(c.label for c in sorted(parent.label_space))}: got "

@@ -1,7 +1,6 @@
 """Laws of `repaint`: what is kept, what is drawn, and that no label is left stale."""
 
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -159,15 +158,49 @@ def test_boxes_without_instances_go_where_the_mask_touches_them() -> None:
     assert merged(boxed, boxed, touched, frozenset({"stencil"})).objects == PARENT.objects
 
 
+def times_of_figure_9(levels: int, jump: int, resamples: int) -> list[int]:
+    """The figure's schedule: from its noisiest t, levels - 1, to -1, which is without noise."""
+    jumps = {t: resamples - 1 for t in range(levels) if t % jump == 0 and t < levels - jump}
+    t, times = levels - 1, [levels - 1]
+    while t >= 0:
+        t -= 1
+        times.append(t)
+        if jumps.get(t, 0) > 0:
+            jumps[t] -= 1
+            times += list(range(t + 1, t + jump + 1))
+            t += jump
+    return times
+
+
 def test_the_walk_is_that_of_figure_9() -> None:
+    """Whose steps up one by one are one step here."""
     assert places(4, 2, 1) == [0, 1, 2, 3, 4]
-    assert places(4, 2, 2) == [0, 1, 2, 0, 1, 2, 3, 4]
-    assert places(6, 2, 3) == [0, 1, 2, 0, 1, 2, 0, 1, 2, 3, 4, 2, 3, 4, 2, 3, 4, 5, 6]
-    for levels, jump, resamples in ((20, 5, 3), (10, 3, 4), (5, 9, 2)):
-        walk = places(levels, jump, resamples)
-        downs, ups = (sum(sign * (b - a) > 0 for a, b in pairwise(walk)) for sign in (1, -1))
-        assert downs == levels + jump * ups
-        assert ups == (resamples - 1) * len(range(jump, levels, jump))
+    for settings in ((4, 2, 2), (6, 2, 3), (20, 5, 3), (10, 3, 4), (5, 9, 2)):
+        figure = [settings[0] - 1 - t for t in times_of_figure_9(*settings)]
+        turns = [
+            b for a, b, c in zip(figure, figure[1:], figure[2:], strict=False) if not a > b > c
+        ]
+        assert places(*settings) == [figure[0], *turns, figure[-1]]
+
+
+def test_what_is_hidden_has_no_say() -> None:
+    """Under a denoiser that believes what it sees, two parents differ in nothing but the hidden."""
+    mask, levels = torch.tensor([0.0, 1.0])[None, None, None], sampling_levels(4)
+
+    def filled(hidden: float) -> Tensor:
+        known, noise = torch.tensor([0.3, hidden])[None, None, None], torch.Generator()
+        noise.manual_seed(5)
+        return repainted(
+            lambda x, sigma: x,
+            known,
+            mask,
+            levels,
+            places(4, 2, 1),
+            lambda: torch.randn(1, 1, 1, 2, generator=noise),
+        )
+
+    assert torch.equal(filled(0.9), filled(-0.9))
+    assert filled(0.9)[..., 0] == 0.3
 
 
 def test_what_is_drawn_agrees_with_what_is_known() -> None:
@@ -202,6 +235,9 @@ def test_what_cannot_be_is_refused(part: Repaint) -> None:
         drawn(part, annotation=make_frame(1, 24, 16))
     with pytest.raises(CannotHonour, match="reads no text"):
         drawn(part, text="a car")
+    other = Request(conditions=DAY, seed=1, parent=PARENT, annotation=make_frame(1, 24, 16))
+    reads_nothing = Repaint(RepaintConfig(layers=()))
+    assert "annotation of the parent's size" in (reads_nothing.unsupported(other) or "")
 
 
 def test_a_mask_is_all_where_none_is_given(part: Repaint, tmp_path: Path) -> None:
