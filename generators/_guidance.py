@@ -4,7 +4,8 @@ Ho and Salimans 2022 (equation 6): away from what is drawn anyway, towards what 
 Under much noise that drives all pictures to the same one, under little it costs calls for nothing
 (Kynkaanniemi et al. 2024). Or away from what a worse network says that is told the same: it errs
 where the better one does, and more (Karras et al. 2024, "Guiding a Diffusion Model with a Bad
-Version of Itself"). Pictures larger than those that were learnt are seen in windows.
+Version of Itself"). Pictures larger than those that were learnt are seen in windows, in which the
+network and the squares of a small picture start where they did in crops.
 """
 
 from collections.abc import Callable, Sequence
@@ -103,6 +104,6 @@ def mixed(network: Denoiser, told: Told, mix: MixAt, tile: tuple[int, int]) -> D
             said = [t.weight * speaks(t)(part, levels, t.told) for t in terms]
             return torch.stack(said).sum(dim=0) if len(said) > 1 else said[0]
 
-        return blended(window, x, tile)
+        return blended(window, x, tile, network.stride)
 
     return denoise

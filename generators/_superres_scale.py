@@ -19,7 +19,7 @@ from torch.nn import functional
 from parhelion.generators._conditioning import UNKNOWN_CLASS
 
 EDGE = UNKNOWN_CLASS + 1  # the plane of instance edges
-ROUNDS = 4  # of clipping and putting the mean back
+HALVINGS = 20  # of an interval a few units wide: less than a thousandth of a grey level is left
 
 
 def area_mean(x: Tensor, scale: int) -> Tensor:
@@ -52,12 +52,18 @@ def with_mean(x: Tensor, small: Tensor, scale: int) -> Tensor:
 
 
 def within_range(x: Tensor, small: Tensor, scale: int) -> Tensor:
-    """The picture x with this small picture and, as nearly as a few rounds get there, in -1..1:
-    alternating projections on the two convex sets (Bregman 1965).
+    """The picture in -1..1 with this small picture that is nearest to x.
+
+    In every square it is clip(x + t) with one t, by the conditions of Karush, Kuhn and Tucker; the
+    mean rises with t, which is halved into place.
     """
-    for _ in range(ROUNDS):
-        x = with_mean(x.clamp(-1, 1), small, scale)
-    return x
+    high = 1 + functional.max_pool2d(-x, scale)  # all of the square is white
+    low = -1 - functional.max_pool2d(x, scale)
+    for _ in range(HALVINGS):
+        t = (low + high) / 2
+        dark = area_mean((x + repeated(t, scale)).clamp(-1, 1), scale) < small
+        low, high = torch.where(dark, t, low), torch.where(dark, high, t)
+    return (x + repeated((low + high) / 2, scale)).clamp(-1, 1)
 
 
 def coarsened(planes: Tensor, where: Tensor, scale: int) -> Tensor:

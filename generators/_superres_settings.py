@@ -14,7 +14,7 @@ SHOWN = 3  # planes of the enlarged picture beside the noise, whether it is grey
 class SuperresConfig(DdpmConfig):
     """How much larger, and the settings of the denoiser that draws the detail.
 
-    `crop` is in pixels of the large picture, and a multiple of `scale` too.
+    `crop` is in pixels of the large picture.
     """
 
     scale: Literal[2, 4] = 4  # pixels of the drawn picture to one of the parent, either way
@@ -28,8 +28,11 @@ class SuperresConfig(DdpmConfig):
 
     @model_validator(mode="after")
     def _enlarges(self) -> "SuperresConfig":
-        if self.crop and any(side % self.scale for side in self.crop):
-            raise ValueError(f"crop must be multiples of scale = {self.scale}, got {self.crop}")
+        if self.stride % self.scale:
+            raise ValueError(
+                f"patch times the halvings must be a multiple of scale = {self.scale}, got "
+                f"{self.stride}: in larger pictures windows would start within a parent's pixel"
+            )
         return self
 
 

@@ -5,7 +5,6 @@ residual of Li et al. 2022, SRDiff). It is divided by its spread in the training
 SIGMA_DATA, so that the levels and scales of `_noise_levels` fit it as they fit pictures.
 """
 
-from math import lcm
 from typing import ClassVar
 
 import numpy as np
@@ -21,7 +20,7 @@ from parhelion.generators._superres_draw import with_picture
 from parhelion.generators._superres_scale import coarsened, enlarged, root_mean_square, small_of
 from parhelion.generators._superres_settings import SHOWN, SuperresConfig
 from parhelion.generators._trained import Seen
-from parhelion.pipeline.contracts import CannotLearn, TrainingData
+from parhelion.pipeline.contracts import TrainingData
 from parhelion.pipeline.seeds import rng
 
 MEASURED = 64  # crops whose detail is measured
@@ -29,7 +28,7 @@ LEAST = 1 / 255  # of -1..1: a spread that is divided by
 
 
 class SuperresStep(DdpmStep):
-    """The denoiser of detail. Raises ValueError for crops that scale or stride do not divide."""
+    """The denoiser of detail."""
 
     shown: ClassVar[int] = SHOWN
     draws_classes: ClassVar[bool] = False
@@ -39,12 +38,6 @@ class SuperresStep(DdpmStep):
         self, config: SuperresConfig, data: TrainingData, seed: int, device: torch.device
     ) -> None:
         super().__init__(config, data, seed, device)
-        divisor = lcm(config.scale, self.D.stride)
-        if any(side % divisor for side in self.crops.size):
-            raise CannotLearn(
-                f"superres wanted crops of multiples of {divisor} pixels (scale and stride of the "
-                f"network), got {self.crops.size}: set `crop`"
-            )
         self.spread = 1.0
         measured = self.target(self.crops.batch(MEASURED, rng("superres.spread", seed)))
         self.spread = max(root_mean_square(measured), LEAST) / SIGMA_DATA

@@ -14,19 +14,22 @@ OVERLAP = 0.25  # of a window's side, at least
 Window = tuple[slice, slice]  # rows, columns
 
 
-def windows(size: tuple[int, int], side: tuple[int, int]) -> list[Window]:
-    """Windows of `side` (H, W) or the whole, evenly spread, that cover `size`."""
-    rows, columns = (_starts(whole, part) for whole, part in zip(size, side, strict=True))
+def windows(size: tuple[int, int], side: tuple[int, int], unit: int) -> list[Window]:
+    """Windows of `side` (H, W) or the whole, evenly spread, that cover `size`.
+
+    They start at multiples of `unit`, of which sides and size are multiples.
+    """
+    rows, columns = (_starts(whole, part, unit) for whole, part in zip(size, side, strict=True))
     return [
         (slice(top, top + side[0]), slice(left, left + side[1])) for top in rows for left in columns
     ]
 
 
 def blended(
-    denoise: Callable[[Tensor, Window], Tensor], x: Tensor, side: tuple[int, int]
+    denoise: Callable[[Tensor, Window], Tensor], x: Tensor, side: tuple[int, int], unit: int
 ) -> Tensor:
     """The mean of `denoise(x[window], window)` over windows, each weighing most in its middle."""
-    places = windows((x.shape[2], x.shape[3]), side)
+    places = windows((x.shape[2], x.shape[3]), side, unit)
     if len(places) == 1:
         return denoise(x, places[0])
     total, weights = torch.zeros_like(x), torch.zeros_like(x[:1, :1])
@@ -38,13 +41,14 @@ def blended(
     return total / weights
 
 
-def _starts(whole: int, part: int) -> list[int]:
+def _starts(whole: int, part: int, unit: int) -> list[int]:
     """Where windows of `part` pixels start, so that neighbours share OVERLAP of them."""
     if whole <= part:
         return [0]
-    step = max(1, int(part * (1 - OVERLAP)))
-    n = -(-(whole - part) // step) + 1
-    return [round(i * (whole - part) / (n - 1)) for i in range(n)]
+    step = max(1, int(part * (1 - OVERLAP)) // unit)
+    left = (whole - part) // unit
+    n = -(-left // step) + 1
+    return [unit * (i * left // (n - 1)) for i in range(n)]
 
 
 def _hill(height: int, width: int) -> Tensor:

@@ -113,7 +113,7 @@ class Instruct(Ddpm):
     """
 
     NAME: ClassVar[str] = "instruct"
-    VERSION: ClassVar[str] = "8"
+    VERSION: ClassVar[str] = "9"
     Config: ClassVar[type[TrainedConfig]] = InstructConfig
     seen_as: ClassVar[type[Seen]] = SeenEdits
 
@@ -202,8 +202,10 @@ class Instruct(Ddpm):
         return super().drawn_together(requests, replace(fitted, network=fitted.network.denoiser))
 
     def layout(self, request: Request) -> Annotation:
-        """All of the parent's labels. Raises CannotHonour where a layer is missing that is read."""
-        return require_layers(self.NAME, request.parent, self.needs)
+        """All of the parent's labels. Raises CannotHonour where a layer is missing that is read, or
+        shows classes that were not learnt.
+        """
+        return self.require_learnt(require_layers(self.NAME, request.parent, self.needs))
 
     def size(self, request: Request, y: Annotation) -> "Size":
         """That of the parent."""

@@ -43,7 +43,7 @@ class Superres(Ddpm):
     """
 
     NAME: ClassVar[str] = "superres"
-    VERSION: ClassVar[str] = "7"
+    VERSION: ClassVar[str] = "8"
     Config: ClassVar[type[TrainedConfig]] = SuperresConfig
     seen_as: ClassVar[type[Seen]] = SeenDetail
     shown: ClassVar[int] = SHOWN
@@ -99,13 +99,13 @@ class Superres(Ddpm):
         """The parent's labels at the drawn size, enlarged if no finer ones are given; all of them
         stay true.
 
-        Raises CannotHonour where a layer is missing that the network reads.
+        Raises CannotHonour where a layer is missing that the network reads, or shows other classes.
         """
         y, parent = request.annotation, request.parent
         if y is None and parent is not None:
             height, width = self._enlarged(parent.size)
             y = parent.resized(width, height)
-        return require_layers(self.NAME, y, self.needs)
+        return self.require_learnt(require_layers(self.NAME, y, self.needs))
 
     def size(self, request: Request, y: Annotation) -> "Size":
         """That of the parent, enlarged."""

@@ -219,21 +219,23 @@ def test_calls_are_counted() -> None:
 
 
 def test_windows_cover_evenly_and_share_a_quarter() -> None:
-    for size in ((32, 64), (32, 65), (40, 200), (100, 64)):
+    sizes = (32, 64), (32, 65), (40, 200), (100, 64), (64, 128)
+    for size, unit in zip(sizes, (8, 1, 8, 4, 32), strict=True):
         seen = torch.zeros(size)
-        for rows, columns in windows(size, (32, 64)):
+        for rows, columns in windows(size, (32, 64), unit):
             assert seen[rows, columns].shape == (32, 64)
+            assert rows.start % unit == columns.start % unit == 0
             seen[rows, columns] += 1
         assert bool((seen > 0).all())
-    (rows, columns), *more = windows((32, 64), (32, 64))
+    (rows, columns), *more = windows((32, 64), (32, 64), 8)
     assert not more
     assert (rows, columns) == (slice(0, 32), slice(0, 64))
-    starts = [place[1].start for place in windows((32, 200), (32, 64))]
+    starts = [place[1].start for place in windows((32, 200), (32, 64), 8)]
     assert max(b - a for a, b in pairwise(starts)) <= 48
 
 
 def test_what_every_pixel_says_alone_is_the_same_in_windows() -> None:
     x = noise(8, 2, 1, 40, 200)()
-    whole = blended(lambda part, place: mixture(part, 0.5), x, (40, 200))
-    tiles = blended(lambda part, place: mixture(part, 0.5), x, (32, 64))
+    whole = blended(lambda part, place: mixture(part, 0.5), x, (40, 200), 8)
+    tiles = blended(lambda part, place: mixture(part, 0.5), x, (32, 64), 8)
     torch.testing.assert_close(tiles, whole, rtol=1e-6, atol=1e-6)
