@@ -81,6 +81,10 @@ class Hub(Untrained):
 
         return pipeline_of(self.config, self.weights)
 
+    def rests_on(self) -> tuple[str, ...]:
+        """The weights, once they are there."""
+        return () if self.unready() else (self.checkpoint_sha256,)
+
     def unready(self) -> str | None:
         """Names the package or the weights that are missing."""
         lacks = None if self._found else lacking(self.config)

@@ -255,7 +255,7 @@ class RestsOnFiles(Protocol):
     """A generator that takes up what was trained elsewhere; optional beside `Generator`."""
 
     def rests_on(self) -> tuple[str, ...]:
-        """Digests of all that its fit depends on beside settings, frames and seed."""
+        """Digests of all that its bytes depend on beside settings, frames and seed."""
 
 
 Likelihood = Literal["exact", "bound"]  # bound: the true figure is at most this

@@ -10,7 +10,7 @@ from parhelion.pipeline import parts
 from parhelion.pipeline.bad_frame import Reason
 from parhelion.pipeline.contracts import CannotHonour, DrawsTogether, Generator
 from parhelion.pipeline.engine import ChunkResult, Spec, Stage, chunked
-from parhelion.pipeline.fitting import fitted
+from parhelion.pipeline.fitting import fitted, rests_on
 from parhelion.pipeline.frame import Frame
 from parhelion.pipeline.packages import BYTE_PACKAGES
 from parhelion.pipeline.plan_requests import PlannedRequest
@@ -40,14 +40,18 @@ def draw_specs(
     requests: Sequence[PlannedRequest],
     file_of: Mapping[str, str],
 ) -> list[Spec]:
-    """One spec per chunk; requests whose parents lie in one file are drawn together."""
+    """One spec per chunk; requests whose parents lie in one file are drawn together.
+
+    Weights that nobody fitted here are told by their digest too: with others, frames are others.
+    """
+    taken_up = "".join(rests_on(draw.generator, draw.settings)) if model is None else ""
     ordered = sorted(requests, key=lambda r: (file_of[r.parent_id], r.parent_id))
     return [
         {
             "generator": draw.generator,
             "settings": draw.settings,
             "model": model.file if model is not None else "",
-            "model_sha256": model.sha256 if model is not None else "",
+            "model_sha256": model.sha256 if model is not None else taken_up,
             "requests": [request.model_dump(mode="json") for request in of_chunk],
             "files": sorted({file_of[request.parent_id] for request in of_chunk}),
         }

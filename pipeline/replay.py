@@ -94,10 +94,21 @@ def _drawn_again(folder: Path, dataset: StoredFrames, stored: Frame) -> Frame:
         becomes=story.request.becomes,
     )
     (again,) = generator.generate([request])
+    _require_weights(stored, step, again.provenance.steps[-1])
     if story.gate is None:
         return again
     (gate,) = read_receipts(folder, "calibrate")
     return gate_of(gate.path(folder), gate.sha256).judge(again, parent).frame
+
+
+def _require_weights(stored: Frame, was: Step, now: Step) -> None:
+    if now.checkpoint_sha256 == was.checkpoint_sha256:
+        return
+    old, new = (step.checkpoint_sha256[:16] or "none" for step in (was, now))
+    raise CannotReplay(
+        f"{stored.frame_id} was drawn by {was.part} with weights {old}, here they are {new}: put "
+        "back the former ones"
+    )
 
 
 def _model(folder: Path, step: Step) -> Receipt | None:

@@ -16,7 +16,12 @@ from parhelion.generators._hub_settings import HubConfig
 from parhelion.generators.hub import Hub
 from parhelion.pipeline.conditions import Conditions, Weather
 from parhelion.pipeline.contracts import CannotHonour, Request
+from parhelion.pipeline.drawing import draw_specs
+from parhelion.pipeline.engine import Spec
 from parhelion.pipeline.frame import Frame
+from parhelion.pipeline.plan_requests import PlannedRequest
+from parhelion.pipeline.run import inputs_digest
+from parhelion.pipeline.run_config import DrawConfig, RunConfig
 
 FOG = Conditions(weather=Weather.FOGGY, hour=12)
 ASKED = Request(conditions=FOG, seed=1, parent=make_frame(9))
@@ -180,6 +185,26 @@ def test_weights_that_changed_are_not_taken_for_those_that_were_saved(
     change_a_weight(model / "unet" / "diffusion_pytorch_model.safetensors")
     with pytest.raises(ValueError, match="put back the former ones"):
         Hub.load(tmp_path / "saved")
+
+
+def test_other_weights_in_the_folder_are_other_frames_and_another_run(model: Path) -> None:
+    """A run that was killed draws none of its chunks with both; one that ended has to begin."""
+    draw = DrawConfig(generator="hub", settings=of(model).config.model_dump(mode="json"))
+    street = {"adapter": "street"}
+    run = RunConfig(name="a", sources=[street], generators=[draw], plan={"wanted": []})
+    request = PlannedRequest(
+        need="fog", parent_id="p", generator="hub", conditions=FOG, draw=0, seed=1
+    )
+
+    def told() -> tuple[str, list[Spec]]:
+        return inputs_digest(run), draw_specs(draw, None, [request], {"p": "frames.parquet"})
+
+    before = told()
+    assert told() == before
+    change_a_weight(model / "unet" / "diffusion_pytorch_model.safetensors")
+    now = told()
+    assert now[0] != before[0]
+    assert now[1] != before[1]
 
 
 def change_a_weight(path: Path) -> None:

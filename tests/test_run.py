@@ -2,12 +2,14 @@
 
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
 from parhelion.generators.weather import Weather
+from parhelion.pipeline.descent import generator_step
 from parhelion.pipeline.manifest import read_manifest
 from parhelion.pipeline.receipts import Receipt, read_receipts, timings
 from parhelion.pipeline.replay import CannotReplay, replay_frame
@@ -137,6 +139,16 @@ def test_a_row_of_another_version_is_not_drawn_again(
     drawn = next(key.frame_id for key in dataset(folder).keys if key.kind == "generated")
     monkeypatch.setattr(Weather, "VERSION", "0")
     with pytest.raises(CannotReplay, match=r"drawn by weather of version \d+, here .* version 0"):
+        replay_frame(folder, drawn)
+
+
+def test_a_row_of_other_weights_is_not_called_the_same(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = next(key.frame_id for key in dataset(folder).keys if key.kind == "generated")
+    told = partial(generator_step, checkpoint_sha256="feed")
+    monkeypatch.setattr("parhelion.generators.weather.generator_step", told)
+    with pytest.raises(CannotReplay, match="weights none, here they are feed: put back the former"):
         replay_frame(folder, drawn)
 
 
