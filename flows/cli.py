@@ -136,9 +136,13 @@ def generate(
     """Draws the missing frames and lets the gate judge them."""
     loaded = _load(config)
     if edit is not None:
+        from parhelion.flows.failures import WrongCommand
         from parhelion.flows.recipes import edited
 
-        loaded = edited(loaded, edit, count)
+        try:
+            loaded = edited(loaded, edit, count)
+        except ValueError as error:
+            raise WrongCommand(str(error)) from error
     _augment(loaded, out, workers, until="generate")
 
 

@@ -5,7 +5,7 @@ import logging
 from pydantic import ValidationError
 
 from parhelion.pipeline.budget import TooFewFrames
-from parhelion.pipeline.contracts import CannotLearn
+from parhelion.pipeline.contracts import CannotLearn, TestGroupInFit
 from parhelion.pipeline.plan_requests import NoParent
 from parhelion.pipeline.pretrained import WeightsMissing
 from parhelion.pipeline.readiness import NotReady
@@ -29,6 +29,7 @@ CURABLE = (
     NoParent,
     NotReady,
     RunFolderBusy,
+    TestGroupInFit,
     TooFewFrames,
     WeightsMissing,
     WrongCommand,

@@ -1,6 +1,7 @@
 """The command `inpaint`: a part of one frame drawn anew, several times, as pictures and Parquet."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -58,12 +59,13 @@ def inpaint(
         )
         for i in range(samples)
     ]
+    drawn = _repaint(run, model, settings).generate(requests)
     try:
-        drawn = list(_repaint(run, model, settings).generate(requests))
+        first = next(drawn)  # what is refused is refused for all
     except CannotHonour as error:
         raise WrongCommand(f"inpaint: {error}") from error
     make_folder(out)
-    return _written(drawn, split, out)
+    return _written(chain([first], drawn), split, out)
 
 
 def read_mask(path: Path, size: tuple[int, int]) -> NDArray[np.bool_]:
@@ -137,7 +139,7 @@ def _loaded(folder: Path, settings: Mapping[str, Any]) -> Generator:
         )
     try:
         if saved_in(folder) == "repaint":
-            made = part.load(folder)
+            made = part.load(folder, device="auto")  # that of whoever draws
             made.config = type(made.config)(**{**made.config.model_dump(), **settings})
         else:
             made = parts.build("generators", "repaint", trained=str(folder), **settings)
@@ -148,12 +150,16 @@ def _loaded(folder: Path, settings: Mapping[str, Any]) -> Generator:
     return found
 
 
-def _written(frames: list[Frame], split: str, out: Path) -> list[Path]:
-    """A picture of each, and all with their labels as one table."""
-    paths = []
-    for i, frame in enumerate(frames):
-        paths.append(out / f"{frame.frame_id[:12]}-{i}.png")
-        cv2.imwrite(str(paths[-1]), cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR))
+def _written(frames: Iterable[Frame], split: str, out: Path) -> list[Path]:
+    """A picture of each, and all with their labels as one table; one at a time."""
+    paths: list[Path] = []
+
+    def shown() -> Iterator[tuple[Frame, str]]:
+        for i, frame in enumerate(frames):
+            paths.append(out / f"{frame.frame_id[:12]}-{i}.png")
+            cv2.imwrite(str(paths[-1]), cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR))
+            yield frame, split
+
     with replacing(out / TABLE) as draft:
-        write_frames(draft, [(frame, split) for frame in frames])
+        write_frames(draft, shown())
     return [*paths, out / TABLE]

@@ -14,6 +14,7 @@ from parhelion.pipeline.downstream import DownstreamConfig
 from parhelion.pipeline.folded_gate import GateConfig
 from parhelion.pipeline.plan import PlanConfig
 from parhelion.pipeline.run_config import DrawConfig, Role, RunConfig, SourceConfig
+from parhelion.pipeline.seeds import digest
 from parhelion.pipeline.segmentation import SegmenterSettings
 from parhelion.pipeline.splits import SplitFractions
 from parhelion.pipeline.wanted import ParentRule, WantedCell, WantedEdit
@@ -211,7 +212,8 @@ def settings_of(told: Sequence[str]) -> dict[str, Any]:
 
 
 def edited(config: RunConfig, text: str, count: int) -> RunConfig:
-    """The run with nothing but this wish: its parents are edited until `count` are accepted.
+    """The run with nothing but this wish: its parents are edited until `count` are accepted. It
+    has a folder of its own. Raises ValueError for a wish without a word.
 
     The generator `instruct` is fitted on the same sources, with the run's own settings of it.
     """
@@ -222,11 +224,19 @@ def edited(config: RunConfig, text: str, count: int) -> RunConfig:
     plan = config.plan.model_copy(update={"wanted": (), "mix": {}, "edits": (edit,)})
     return config.model_copy(
         update={
-            "name": f"{config.name}-edited",
+            "name": f"{config.name}-{_folder_of(text)}",
             "generators": tuple(draws) or (DrawConfig(generator="instruct"),),
             "plan": plan,
         }
     )
+
+
+def _folder_of(text: str) -> str:
+    """A name for what comes of a wish; another one for every other wish. Raises ValueError."""
+    words = re.findall(r"[a-z0-9]+", text.lower())
+    if not words:
+        raise ValueError(f'--edit wants a wish such as "make it night", got {text!r}')
+    return f"{'-'.join(words)[:40]}-{digest(text)[:6]}"
 
 
 def _size(text: str | None) -> tuple[int, int] | None:

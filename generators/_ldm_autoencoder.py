@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from parhelion.generators._denoiser import GROUPS
 from parhelion.generators._noise_levels import SIGMA_DATA
+from parhelion.pipeline.contracts import CannotLearn
 from parhelion.pipeline.files import sha256_of
 from parhelion.pipeline.pretrained import WeightsMissing
 from parhelion.pipeline.seeds import seed_of
@@ -41,7 +42,7 @@ kind: Any = AutoencoderKL  # untyped
 class Autoencoder(nn.Module):
     """Pictures to latents of spread SIGMA_DATA and back; grey ones through all its channels.
 
-    Raises ValueError for pictures of more channels than it has.
+    Raises CannotLearn for pictures of more channels than it has.
     """
 
     mean: Tensor  # (L, 1, 1) of latents, before they are scaled
@@ -50,7 +51,7 @@ class Autoencoder(nn.Module):
     def __init__(self, kl: Any, channels: int) -> None:
         super().__init__()
         if channels not in (1, kl.config.in_channels):
-            raise ValueError(
+            raise CannotLearn(
                 f"ldm wanted an autoencoder of pictures of {channels} channels, got one of "
                 f"{kl.config.in_channels}: give another folder, or train one here"
             )

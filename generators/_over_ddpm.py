@@ -19,6 +19,7 @@ from parhelion.pipeline.contracts import (
 from parhelion.pipeline.frame import Frame
 
 OURS = frozenset({"device", "threads"})  # settings of whoever draws, not of whoever trained
+LEARNT = frozenset(DenoiserConfig.model_fields) - DenoiserConfig.idle() - OURS  # come with weights
 
 
 class OverDdpmConfig(DenoiserConfig):
@@ -37,17 +38,24 @@ class OverDdpm(Ddpm):
     Config: ClassVar[type[TrainedConfig]] = OverDdpmConfig
 
     def unready(self) -> str | None:
-        """Says so where the folder `trained` holds no `ddpm` of this version."""
+        """Says so where the folder `trained` holds no `ddpm` of this version, or where settings of
+        its network and training are given beside it.
+        """
         folder = self.config.trained
         wanted = f"ddpm of version {Ddpm.VERSION}"
         if not folder:
             return super().unready()
-        if (name := _saved(Path(folder))) == wanted:
-            return None
-        return (
-            f"{self.NAME}: wanted a saved {wanted} in {folder}, got {name}: name another folder, "
-            "or leave `trained` empty to train one here"
-        )
+        if (name := _saved(Path(folder))) != wanted:
+            return (
+                f"{self.NAME}: wanted a saved {wanted} in {folder}, got {name}: name another "
+                "folder, or leave `trained` empty to train one here"
+            )
+        if self._fitted is None and (idle := self._idle()):
+            return (
+                f"{self.NAME}: got {', '.join(idle)}, which the ddpm in {folder} brings along and "
+                "which would change nothing: drop them, or leave `trained` empty"
+            )
+        return None
 
     def rests_on(self) -> tuple[str, ...]:
         """The weights in the folder `trained`, wherever it lies."""
@@ -71,10 +79,10 @@ class OverDdpm(Ddpm):
             return super().fit(data, workdir, seed, progress)
         if lacks := self.unready():
             raise ValueError(lacks)
-        source = Ddpm.load(Path(self.config.trained))
-        fields = set(DenoiserConfig.model_fields) - DenoiserConfig.idle() - OURS
-        learnt = source.config.model_dump(include=fields)
-        ours = self.config.model_dump(exclude=fields)
+        ours = {name: getattr(self.config, name) for name in OURS}
+        source = Ddpm.load(Path(self.config.trained), **ours)
+        learnt = source.config.model_dump(include=set(LEARNT))
+        ours = self.config.model_dump(exclude=set(LEARNT))
         self.config = type(self.config)(**learnt, **ours)
         taken = source.whole_fit
         if seen := sorted(data.test_groups & set(taken.seen.learnt_from)):
@@ -90,6 +98,11 @@ class OverDdpm(Ddpm):
             checkpoint_sha256=fitted.checkpoint_sha256,
             frames_per_cell=fitted.seen.frames_per_cell,
         )
+
+    def _idle(self) -> list[str]:
+        """Settings, other than by default, that a trained `ddpm` brings along."""
+        default = type(self.config)()
+        return [n for n in sorted(LEARNT) if getattr(self.config, n) != getattr(default, n)]
 
 
 def _saved(folder: Path) -> str:

@@ -274,9 +274,9 @@ class Trained(ABC):
         write_json(folder / STORY, story)
 
     @classmethod
-    def load(cls, folder: Path) -> Self:
-        """The generator that was saved there. Raises ValueError for another one, and where weights
-        and JSON disagree.
+    def load(cls, folder: Path, **over: Any) -> Self:
+        """The generator that was saved there, with the settings `over` in place of its own. Raises
+        ValueError for another one, and where weights and JSON disagree.
         """
         import safetensors.torch
 
@@ -290,7 +290,7 @@ class Trained(ABC):
                 f"{folder}: wanted weights {story['checkpoint_sha256'][:16]} of version "
                 f"{cls.VERSION}, got {found[:16]} of version {story['version']}: fit anew"
             )
-        made = cls(cls.Config(**story["config"]))
+        made = cls(cls.Config(**{**story["config"], **over}))
         seen = cls.seen_as(**story["seen"])
         network = made.network(seen)
         network.load_state_dict(safetensors.torch.load(content))

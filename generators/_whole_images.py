@@ -213,5 +213,7 @@ def _vocabulary(data: TrainingData) -> tuple[str, ...]:
     frames = data.target if data.target is not None else data.source
     found = {key.label.vocabulary for key in frames.keys if key.label is not None}
     if len(found) > 1:
-        raise ValueError(f"wanted image labels of one vocabulary, got {sorted(found)[:2]}")
+        raise CannotLearn(
+            f"wanted image labels of one vocabulary, got {sorted(found)[:2]}: drop a source"
+        )
     return next(iter(found), ())

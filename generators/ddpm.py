@@ -59,7 +59,7 @@ class Ddpm(Trained):
     """
 
     NAME: ClassVar[str] = "ddpm"
-    VERSION: ClassVar[str] = "6"
+    VERSION: ClassVar[str] = "7"
     Config: ClassVar[type[TrainedConfig]] = DdpmConfig
     seen_as: ClassVar[type[Seen]] = SeenFrames
     shown: ClassVar[int] = 0  # planes beside the picture, besides those of y

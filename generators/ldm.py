@@ -104,7 +104,7 @@ class Ldm(Ddpm):
     """
 
     NAME: ClassVar[str] = "ldm"
-    VERSION: ClassVar[str] = "7"
+    VERSION: ClassVar[str] = "8"
     Config: ClassVar[type[TrainedConfig]] = LdmConfig
     seen_as: ClassVar[type[Seen]] = SeenLatents
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class SdeditConfig(OverDdpmConfig, DdpmConfig):
     """How much of the parent is drawn anew; and the settings of the `ddpm` that draws."""
 
-    strength: Annotated[float, Field(gt=0, le=1)] = 0.5  # 0 would be the parent, 1 is pure noise
+    strength: Annotated[float, Field(gt=0, le=1)] = 0.5  # 0 would be the parent, 1 the most noise
 
     drawing: ClassVar[frozenset[str]] = OverDdpmConfig.drawing | DdpmConfig.drawing | {"strength"}
 
@@ -33,7 +33,7 @@ class Sdedit(OverDdpm):
     """Draws the parent's layout under other conditions, after its picture."""
 
     NAME: ClassVar[str] = "sdedit"
-    VERSION: ClassVar[str] = "6"
+    VERSION: ClassVar[str] = "7"
     Config: ClassVar[type[TrainedConfig]] = SdeditConfig
 
     @property

@@ -11,6 +11,7 @@ import yaml
 from parhelion.flows import cli
 from parhelion.flows.failures import Uncurable
 from parhelion.generators.repaint import RepaintConfig
+from parhelion.pipeline.contracts import TestGroupInFit
 from parhelion.pipeline.plan_requests import NoParent
 from parhelion.pipeline.readiness import NotReady
 from parhelion.pipeline.run_lock import RunFolderBusy
@@ -48,6 +49,7 @@ def told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *w
         (("ingest", "--adapter", "folder", "x", "--setting", "a"), "--adapter folder: --setting"),
         (("ingest", "demo", "--size", "9x9"), "--size and --setting go with --adapter"),
         (("capture", "--out", "new", "--port", "99999"), "command line: wanted a capture"),
+        (("generate", "demo", "--edit", " ?"), "--edit wants a wish such as"),
         (("serve", "demo"), "serve wants one of --cron and --interval"),
     ],
 )
@@ -63,7 +65,9 @@ def test_a_command_that_cannot_be_done_says_so(
     assert told(monkeypatch, capsys, *words).startswith(sentence)
 
 
-@pytest.mark.parametrize("error", [NoParent("a"), NotReady("a"), RunFolderBusy("a")])
+@pytest.mark.parametrize(
+    "error", [NoParent("a"), NotReady("a"), RunFolderBusy("a"), TestGroupInFit("a")]
+)
 def test_a_failure_of_a_run_that_can_be_cured_is_a_sentence(
     error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

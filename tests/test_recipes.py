@@ -63,4 +63,12 @@ def test_an_edit_replaces_what_a_run_wants_and_keeps_its_sources() -> None:
     (edit,) = made.plan.edits
     assert (edit.text, edit.count, edit.parents) == ("make it night", 5, config.plan.parents)
     assert made.plan.generators == {"instruct"}
-    assert made.name != config.name
+    assert made.name.startswith(f"{config.name}-make-it-night-")
+
+
+def test_every_wish_has_a_folder_of_its_own() -> None:
+    config = load_config("demo")
+    wishes = ("make it night", "Make it night!", "make it snow", "x" * 300)
+    assert len({edited(config, text, 5).name for text in wishes}) == len(wishes)
+    with pytest.raises(ValueError, match="wants a wish such as"):
+        edited(config, " ?", 5)

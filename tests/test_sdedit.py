@@ -1,14 +1,17 @@
 """Laws of `sdedit`: how much of the parent is left, and whose weights draw."""
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from conftest import make_frame
 
 from parhelion.generators._noise_levels import LARGEST, SMALLEST, level_at, sampling_levels
+from parhelion.generators._trained import STORY
 from parhelion.generators.ddpm import Ddpm, DdpmConfig
 from parhelion.generators.sdedit import Sdedit, SdeditConfig
 from parhelion.pipeline.conditions import Conditions, Weather
@@ -51,8 +54,11 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "saved"
 
 
+DRAWING = {"calls": 4, "draw_batch": 2, "min_frames_per_cell": 2}
+
+
 def over(trained: Path, strength: float) -> Sdedit:
-    part = Sdedit(SdeditConfig(**{**TINY, "trained": str(trained), "strength": strength}))
+    part = Sdedit(SdeditConfig(**{**DRAWING, "trained": str(trained), "strength": strength}))
     part.fit(STREETS, trained / "unused", seed=1)
     return part
 
@@ -146,11 +152,32 @@ def test_a_ddpm_that_has_seen_test_groups_is_not_taken_up(trained: Path) -> None
 
 
 def test_threads_and_device_are_those_of_whoever_draws(trained: Path) -> None:
-    settings = {**TINY, "trained": str(trained), "threads": 2, "device": "cpu", "width": 16}
-    part = Sdedit(SdeditConfig(**settings))  # type: ignore[arg-type]
+    part = Sdedit(SdeditConfig(trained=str(trained), threads=2, device="cpu"))
     part.fit(STREETS, trained / "unused", seed=1)
     assert (part.config.threads, part.config.device) == (2, "cpu")
     assert part.config.width == TINY["width"]  # the network's are the saved one's
+
+
+def test_what_was_trained_on_a_gpu_is_taken_up_without_one(trained: Path, tmp_path: Path) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("here is a GPU")
+    folder = tmp_path / "ddpm"
+    shutil.copytree(trained, folder)
+    story = json.loads((folder / STORY).read_text())
+    story["config"]["device"] = "cuda"
+    (folder / STORY).write_text(json.dumps(story))
+    with pytest.raises(RuntimeError, match="use auto or cpu"):
+        Ddpm.load(folder)
+    assert drawn(over(folder, 0.5), make_frame(9, conditions=DAY)).image.any()
+
+
+def test_settings_that_come_with_the_weights_are_refused_beside_them(trained: Path) -> None:
+    part = Sdedit(SdeditConfig(trained=str(trained), width=16, steps=7, calls=3))
+    assert f"sdedit: got steps, width, which the ddpm in {trained} brings along" in (
+        part.unready() or ""
+    )
+    assert Sdedit(SdeditConfig(trained=str(trained), calls=3)).unready() is None
+    assert Sdedit(SdeditConfig(width=16)).unready() is None
 
 
 def test_other_weights_in_the_folder_are_another_fit(trained: Path, tmp_path: Path) -> None:
