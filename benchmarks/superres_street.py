@@ -61,7 +61,7 @@ SETTINGS = SuperresConfig(
     min_frames_per_cell=1,
     checkpoint_every=200,
     calls=3,
-    sigma_min=0.7,  # on streets of the oracle nearer than at 0.2, 0.4; less of the noise is grain
+    sigma_min=0.7,  # on streets of the oracle nearer than at 0.2 and 0.4: below is grain
 )
 ORACLE = SegmenterSettings(width=192, height=112, steps=400)
 QUICK_SCENES, QUICK_STEPS = 3, 20  # a smoke run; three groups have an interval
